@@ -1,0 +1,1 @@
+"""Engines that answer lm-eval requests, one file or folder each."""
