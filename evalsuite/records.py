@@ -85,12 +85,16 @@ class Language(_Frozen):
 class DataRef(_Frozen):
     """Where a task's items come from: files beside the task, or a data set on the hub."""
 
-    kind: Literal["shipped", "hub", "other"]
+    kind: Literal["shipped", "hub"]
     path: str | None = None
-    """Hub id; for shipped data, the files' folder."""
+    """Hub id."""
     config: str | None = None
     split: str
     revision: str | None = None
+    found: str | None = None
+    """Where it was found: "shipped", "mirror" or "hub"; none until it was looked for."""
+    sha256: Sha256 | None = None
+    """Of the split's file, where it was read from a mirror."""
 
 
 class Task(_Frozen):
@@ -313,6 +317,11 @@ class Record(_Frozen):
     """The data row, JSON."""
     arguments: str
     """lm-eval's request arguments, JSON."""
+    responses: str
+    """The model's replies to them, as lm-eval logs them, JSON."""
+    filtered: str
+    """The replies after the task's filter, JSON."""
+    filter: str
     doc_hash: str
     prompt_hash: str
     target_hash: str

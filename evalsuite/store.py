@@ -157,22 +157,39 @@ class RunWriter(RunFolder):
         """Store the manifest."""
         self._write(self.path / "manifest.json", manifest.model_dump_json(indent=1).encode())
 
-    def write_chunk(self, cell: Cell, index: int, records: Sequence[Record]) -> None:
-        """Store the records of one chunk."""
+    def write_chunk(self, cell: Cell, index: int, records: Sequence[Record], *, wall_s: float, tokens: int) -> None:
+        """Store the records of one chunk, with what they took."""
         import pyarrow as pa
 
-        rows = [_row(r) for r in records]
-        self._write_table(_chunk_path(self.path / "cells" / cell.id, index), pa.Table.from_pylist(rows, schema=_schema()))
+        table = pa.Table.from_pylist([_row(r) for r in records], schema=_schema())
+        table = table.replace_schema_metadata({"wall_s": repr(wall_s), "tokens": str(tokens)})
+        self._write_table(_chunk_path(self.path / "cells" / cell.id, index), table)
 
-    def finish(self, result: CellResult) -> None:
+    def finish(self, cell: Cell, status: CellStatus, reason: str | None = None) -> CellResult:
         """Store what became of a cell; gather its chunks into one file where it is done."""
-        folder = self.path / "cells" / result.cell.id
-        if result.status is CellStatus.DONE and not (folder / "records.parquet").exists():
-            self._write_table(folder / "records.parquet", self.table(result.cell))
+        folder = self.path / "cells" / cell.id
+        wall_s, tokens = self._cost(cell)
+        items = sum(len(cell.chunk(i)) for i in self.done_chunks(cell))
+        result = CellResult(cell=cell, status=status, reason=reason, items=items, wall_s=wall_s, tokens=tokens)
+        if status is CellStatus.DONE and not (folder / "records.parquet").exists():
+            table = self.table(cell).replace_schema_metadata({"wall_s": repr(wall_s), "tokens": str(tokens)})
+            self._write_table(folder / "records.parquet", table)
         self._write(folder / "cell.json", result.model_dump_json(indent=1).encode())
-        if result.status is CellStatus.DONE:
+        if status is CellStatus.DONE:
             for path in folder.glob("chunk-*.parquet"):
                 path.unlink()
+
+        return result
+
+    def _cost(self, cell: Cell) -> tuple[float, int]:
+        """Return seconds and tokens of the chunks that are stored."""
+        import pyarrow.parquet as pq
+
+        folder = self.path / "cells" / cell.id
+        whole = folder / "records.parquet"
+        paths = [whole] if whole.exists() else [_chunk_path(folder, i) for i in self.done_chunks(cell)]
+        notes = [pq.read_schema(path).metadata or {} for path in paths]
+        return sum(float(n.get(b"wall_s", 0)) for n in notes), sum(int(n.get(b"tokens", 0)) for n in notes)
 
     def reopen(self, cell: Cell) -> None:
         """Forget that a cell failed, so that it is tried again; its stored chunks are kept."""
@@ -230,6 +247,9 @@ def _schema() -> pa.Schema:
             ("answer_tokens", pa.list_(pa.int32())),
             ("doc", pa.string()),
             ("arguments", pa.string()),
+            ("responses", pa.string()),
+            ("filtered", pa.string()),
+            ("filter", pa.string()),
             ("doc_hash", pa.string()),
             ("prompt_hash", pa.string()),
             ("target_hash", pa.string()),

@@ -1,0 +1,177 @@
+"""Tasks as validated objects: lm-eval YAML with our metadata, hashed with everything that it includes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evalsuite.catalog.paths import data_root
+from evalsuite.catalog.yamlfile import LineOf, load_mapping, validate
+from evalsuite.errors import CatalogError, InputError, suggest
+from evalsuite.records import DataRef, Language, Task
+
+__all__ = ["load_tasks", "resolve_tasks", "task_folders"]
+
+_METADATA = (
+    "language", "family", "suite", "chance", "parallel_group", "id_column", "primary_metric", "licence", "source", "note",
+    "items",
+)  # fmt: skip
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads lm-eval's `!function` tags as text; nothing is imported."""
+
+
+_Loader.add_constructor("!function", lambda loader, node: _Function(str(loader.construct_scalar(node))))
+
+
+class _Function(str):
+    """The name of a Python function, `module.name`."""
+
+    __slots__ = ()
+
+
+def task_folders(include: Sequence[Path] = ()) -> list[Path]:
+    """Return the folders that hold task files, the shipped one first; lm-eval's `include_path`."""
+    return [data_root("tasks"), *(path / "tasks" for path in include if (path / "tasks").is_dir())]
+
+
+def load_tasks(include: Sequence[Path] = ()) -> dict[str, Task]:
+    """Return all tasks by name; those of `include` folders add to the shipped ones or replace them.
+
+    Raises:
+        CatalogError: A file is wrong; the message names file, line and field.
+    """
+    tasks: dict[str, Task] = {}
+    for folder in task_folders(include):
+        for path in sorted(folder.rglob("*.yaml")):
+            if path.parent.name != "data" and not path.name.startswith("_"):
+                task = _load(path)
+                tasks[task.name] = task
+    return tasks
+
+
+def resolve_tasks(
+    names: Sequence[str], languages: Sequence[Language], tasks: Mapping[str, Task]
+) -> tuple[list[Task], list[tuple[str, str]]]:
+    """Return the tasks that `names` mean in `languages`, and the (name, language) pairs for which there is none.
+
+    Args:
+        names: Task names, parallel groups, families or suites.
+        languages: Languages that are asked for.
+        tasks: The catalog.
+
+    Raises:
+        InputError: A name means nothing, or one exact task is in none of the languages.
+    """
+    codes = [language.code for language in languages]
+    chosen: dict[str, Task] = {}
+    missing: list[tuple[str, str]] = []
+    for name in names:
+        if name in tasks:
+            if tasks[name].language not in codes:
+                raise InputError(
+                    f"task {name!r} is in {tasks[name].language!r}, which is not among the languages {', '.join(codes)}",
+                    fix=f"add {tasks[name].language!r} to the languages, or leave the task out",
+                )
+            chosen[name] = tasks[name]
+            continue
+        members = [task for task in tasks.values() if name in _names_of(task)]
+        if not members:
+            known = {known for task in tasks.values() for known in _names_of(task)}
+            raise InputError(f"unknown task {name!r}", fix=suggest(name, known, kind="task", show="evalsuite tasks list"))
+        for code in codes:
+            found = [task for task in members if task.language == code]
+            chosen.update({task.name: task for task in found})
+            if not found:
+                missing.append((name, code))
+    return list(chosen.values()), missing
+
+
+def _names_of(task: Task) -> set[str]:
+    return {name for name in (task.name, task.parallel_group, task.family, *task.suite) if name}
+
+
+def _load(path: Path) -> Task:
+    config, line_of, files = _merge(path, ())
+    metadata = config.get("metadata")
+    if not isinstance(metadata, dict):
+        raise CatalogError(
+            f"{path}: metadata: missing", fix="give the task our metadata (language, family, chance, ...), see docs/tasks.md"
+        )
+    helpers = {f.rpartition(".")[0] for f in _functions(config)}
+    files |= {(path.parent / f"{h.replace('.', '/')}.py") for h in helpers}
+    data_files = [path.parent / name for name in metadata.get("data_files", ())]
+    lost = [f for f in data_files if not f.is_file()]
+    if lost:
+        raise CatalogError(f"{path}:{line_of(('metadata', 'data_files'))}: metadata.data_files: no file {lost[0]}")
+    split = config.get("test_split") or config.get("validation_split")
+    if not split:
+        raise CatalogError(f"{path}: test_split: missing", fix="name the split that holds the items")
+    hub = {"path": config.get("dataset_path"), "config": config.get("dataset_name")}
+    kwargs = config.get("dataset_kwargs") or {}
+    data = DataRef(
+        kind="shipped" if config.get("custom_dataset") else "hub",
+        split=split,
+        revision=kwargs.get("revision"),
+        **({} if config.get("custom_dataset") else hub),
+    )
+    fields = {key: metadata[key] for key in _METADATA if key in metadata}
+    return validate(
+        Task,
+        {
+            **{"chance": None, "parallel_group": None, "id_column": None, "suite": ()},
+            **fields,
+            "name": config.get("task"),
+            "output_type": config.get("output_type"),
+            "data": data,
+            "path": path,
+            "sha256": _hash([*sorted(f for f in files if f.is_file()), *data_files], path.parent),
+        },
+        path,
+        lambda loc: line_of(("metadata", *loc)) if loc and loc[0] in _METADATA else line_of(loc),
+    )
+
+
+def _merge(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], LineOf, set[Path]]:
+    """Return the configuration with its includes, as lm-eval merges them, and every file that it came from."""
+    path = path.resolve()
+    if path in above:
+        raise CatalogError(f"{path}: include: the files include each other")
+    config, line_of = load_mapping(path, loader=_Loader)
+    includes = config.pop("include", [])
+    merged: dict[str, Any] = {}
+    files = {path}
+    for name in includes if isinstance(includes, list) else [includes]:
+        if not (path.parent / name).is_file():
+            raise CatalogError(f"{path}:{line_of(('include',))}: include: no file {name}")
+        part, _, part_files = _merge(path.parent / name, (*above, path))
+        # A helper module lies beside the file that names it.
+        beside = (path.parent / name).parent
+        files |= part_files | {beside / f"{f.rpartition('.')[0].replace('.', '/')}.py" for f in _functions(part)}
+        merged.update(part)
+    return {**merged, **config}, line_of, files
+
+
+def _functions(value: Any) -> Iterable[_Function]:
+    if isinstance(value, _Function):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _functions(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _functions(item)
+
+
+def _hash(files: Sequence[Path], base: Path) -> str:
+    """Hash files by name and content; the place of the checkout does not matter."""
+    whole = hashlib.sha256()
+    for path in dict.fromkeys(p.resolve() for p in files):
+        whole.update(f"{path.name}\0".encode())
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()

@@ -1,0 +1,86 @@
+"""`evalsuite doctor`: what this machine has, and what stands in the way."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from evalsuite.cli.common import JsonOption, print_json, told
+
+__all__ = ["EXAMPLES", "command"]
+
+EXAMPLES = "Examples:\n\n  evalsuite doctor\n\n  evalsuite doctor --json"
+
+_EXTRAS = {"hf": "transformers", "http": "requests", "ja": "MeCab", "fleet": "distributed", "notebooks": "nbclient"}
+
+
+@told
+def command(as_json: JsonOption = False) -> None:
+    """Check this machine: device, engines, catalog, cache, data, free space. Exit code 1 where something must be mended."""
+    from evalsuite.catalog.fetch import cache_dir
+    from evalsuite.meters.device import read_device
+    from evalsuite.provenance import versions
+
+    device = read_device()
+    cache = cache_dir()
+    free = shutil.disk_usage(_existing(cache)).free
+    checks = [_engine(), _catalog(), _mirror(), _space(cache, free)]
+    if as_json:
+        print_json(
+            {
+                "device": {**device.model_dump(mode="json"), "fingerprint": device.fingerprint},
+                "versions": versions(),
+                "cache": str(cache),
+                "free_bytes": free,
+                "extras": {name: importlib.util.find_spec(module) is not None for name, module in _EXTRAS.items()},
+                "checks": checks,
+            }
+        )
+    else:
+        cores = device.cores_physical or device.cores_logical
+        typer.echo(f"device   {device.cpu}, {cores} cores, {device.ram_bytes / 2**30:.1f} GiB, {device.os}")
+        typer.echo(f"         governor {device.governor or 'unknown'}; fingerprint {device.fingerprint}")
+        typer.echo("versions " + ", ".join(f"{name} {version}" for name, version in versions().items()))
+        typer.echo(f"cache    {cache}")
+        for check in checks:
+            typer.echo(f"{'ok' if check['ok'] else 'MEND':<9}{check['what']}: {check['told']}")
+    if not all(check["ok"] for check in checks):
+        raise typer.Exit(1)
+
+
+def _engine() -> dict[str, Any]:
+    """Load llama.cpp in a process of its own: a wrong build can crash."""
+    code = "import llama_cpp; print(llama_cpp.__version__, llama_cpp.llama_print_system_info().decode())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    told = done.stdout.strip() if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it crashed"])[-1]
+    return {"what": "llama.cpp", "ok": done.returncode == 0, "told": told}
+
+
+def _catalog() -> dict[str, Any]:
+    from evalsuite.catalog.load import load_catalog
+
+    catalog = load_catalog()
+    told = f"{len(catalog.languages)} languages, {len(catalog.tasks)} tasks, {len(catalog.models)} models"
+    return {"what": "catalog", "ok": True, "told": told}
+
+
+def _mirror() -> dict[str, Any]:
+    given = os.environ.get("EVALSUITE_DATA")
+    if not given:
+        return {"what": "data mirror", "ok": True, "told": "none (EVALSUITE_DATA is not set); hub data is downloaded"}
+    return {"what": "data mirror", "ok": Path(given).is_dir(), "told": given}
+
+
+def _space(cache: Path, free: int) -> dict[str, Any]:
+    return {"what": "free space", "ok": free > 2**30, "told": f"{free / 2**30:.1f} GiB at {cache}"}
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)

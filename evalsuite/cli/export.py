@@ -1,0 +1,49 @@
+"""`evalsuite export`: write a run's items in a form that other tools read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalsuite.cli.common import console, told
+
+__all__ = ["EXAMPLES", "command"]
+
+EXAMPLES = (
+    "Examples:\n\n"
+    "  evalsuite export out/quickstart --format csv --out items.csv\n\n"
+    "  evalsuite export out/quickstart --format lm-eval --out samples/"
+)
+
+
+class Format(StrEnum):
+    """Forms of an export."""
+
+    LM_EVAL = "lm-eval"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+@told
+def command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    form: Annotated[Format, typer.Option("--format", "-f", help="Form.")] = Format.PARQUET,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File, or folder for lm-eval. Default: beside the run folder.")
+    ] = None,
+) -> None:
+    """Write all items of a run: as one table (csv, parquet), or as lm-eval's `--log_samples` files."""
+    from evalsuite.analysis.export import export_lm_eval, export_table
+    from evalsuite.store import RunFolder
+
+    folder = RunFolder(run)
+    name = run.resolve().name
+    if form is Format.LM_EVAL:
+        paths = export_lm_eval(folder, out or run.with_name(f"{name}-lm-eval"))
+        console.print(f"{len(paths)} files in {out or run.with_name(f'{name}-lm-eval')}", markup=False)
+        return
+    path = export_table(folder, out or run.with_name(f"{name}.{form.value}"), csv=form is Format.CSV)
+    console.print(f"items: {path}", markup=False)

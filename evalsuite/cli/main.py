@@ -1,0 +1,56 @@
+"""The `evalsuite` command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from evalsuite import __version__
+from evalsuite.cli import doctor, export, langs, models, plan, report, run, tasks
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="evalsuite",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"evalsuite {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Examples:\n\n"
+    "  evalsuite run sweeps/quickstart.yaml\n\n"
+    "  evalsuite run --model smollm2-135m-instruct --langs es,eu --tasks labels\n\n"
+    "  evalsuite report out/quickstart"
+)
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Find out which compact language model works in which language.
+
+    Evaluates models zero-shot in English, Spanish, Portuguese, Catalan, Galician, Basque and Japanese,
+    and writes one HTML report that shows where a language falls behind.
+    """
+
+
+for _name, _module in (("run", run), ("plan", plan), ("report", report), ("export", export), ("doctor", doctor)):
+    app.command(_name, epilog=_module.EXAMPLES)(_module.command)
+for _name, _group in (("models", models.app), ("tasks", tasks.app), ("langs", langs.app)):
+    app.add_typer(_group, name=_name)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

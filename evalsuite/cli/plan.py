@@ -1,0 +1,72 @@
+"""`evalsuite plan`: show what a run would do, and roughly what it would cost."""
+
+from __future__ import annotations
+
+from evalsuite.cli.common import DataOption, IncludeOption, JsonOption, OfflineOption, console, print_json, told
+from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
+
+__all__ = ["EXAMPLES", "command"]
+
+EXAMPLES = (
+    "Examples:\n\n"
+    "  evalsuite plan sweeps/quickstart.yaml\n\n"
+    "  evalsuite plan --model gemma3-270m --tasks starter --langs eu --json"
+)
+
+
+@told
+def command(
+    sweep: SweepArgument = None,
+    model: ModelOption = None,
+    langs: LangsOption = None,
+    tasks: TasksOption = None,
+    limit: LimitOption = None,
+    chat: ChatOption = False,
+    data: DataOption = None,
+    include: IncludeOption = None,
+    offline: OfflineOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what would be run, what would be skipped and why, and a rough estimate. Nothing is downloaded or measured."""
+    plan = Request(sweep, model, langs, tasks, limit, chat, include, data, offline).plan(download=False)
+    rows = [
+        {
+            "model": cell.model,
+            "task": cell.task,
+            "language": cell.language,
+            "prompt_form": cell.prompt_form.value,
+            "items": len(cell.item_indices),
+            "of": plan.tasks[cell.task].items,
+            "data": plan.tasks[cell.task].data.found,
+            "estimated_tokens": plan.estimates[cell.id].tokens,
+            "estimated_s": round(plan.estimates[cell.id].seconds, 1),
+        }
+        for cell in plan.cells
+    ]
+    to_fetch = [name for name, planned in plan.models.items() if planned.path is None and planned.problem is None]
+    if as_json:
+        skips = [skip.model_dump() for skip in plan.skips]
+        print_json({"cells": rows, "skips": skips, "models_to_fetch": to_fetch})
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for title in ("model", "task", "form", "items", "data"):
+        table.add_column(title)
+    table.add_column("tokens (estimate)", justify="right")
+    for row in rows:
+        items = f"{row['items']} of {row['of']}"
+        tokens = f"{row['estimated_tokens']:,}"
+        table.add_row(str(row["model"]), str(row["task"]), str(row["prompt_form"]), items, str(row["data"]), tokens)
+    Console(highlight=False).print(table)
+    seconds = sum(estimate.seconds for estimate in plan.estimates.values())
+    console.print(f"{len(rows)} cells; very roughly {max(1, round(seconds / 60))} min on this machine")
+    for skip in plan.skips:
+        console.print(f"skipped: {skip.task} ({skip.language}): {skip.reason}", markup=False)
+        if skip.fix:
+            console.print(f"  fix: {skip.fix}", markup=False)
+    for name in to_fetch:
+        planned = plan.models[name].model
+        size = f", {planned.bytes / 2**20:.0f} MiB" if planned.bytes else ""
+        console.print(f"`evalsuite run` would fetch {name} ({planned.source}{size}; {planned.licence})", markup=False)

@@ -1,0 +1,115 @@
+"""From the command line's arguments to a sweep and its plan, for `run` and `plan`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalsuite.cli.common import FetchBar, names
+from evalsuite.errors import InputError
+
+if TYPE_CHECKING:
+    from evalsuite.catalog.load import Catalog
+    from evalsuite.plan import Plan
+    from evalsuite.records import Sweep
+
+__all__ = ["ChatOption", "LangsOption", "LimitOption", "ModelOption", "Request", "SweepArgument", "TasksOption"]
+
+SweepArgument = Annotated[Path | None, typer.Argument(metavar="[SWEEP.yaml]", help="Sweep file.", show_default=False)]
+ModelOption = Annotated[
+    list[str] | None, typer.Option("--model", "-m", help="Catalog name or path of a .gguf file. May be repeated.")
+]
+LangsOption = Annotated[list[str] | None, typer.Option("--langs", "-l", help="Languages, such as es,eu. Default: all seven.")]
+TasksOption = Annotated[
+    list[str] | None, typer.Option("--tasks", "-t", help="Tasks, groups, families or suites. Default: starter.")
+]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Items per task: a seeded sample, the same in every language.")
+]
+ChatOption = Annotated[bool, typer.Option("--chat", help="Ask in the model's chat template.")]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line."""
+
+    sweep_path: Path | None
+    models: list[str] | None
+    langs: list[str] | None
+    tasks: list[str] | None
+    limit: int | None
+    chat: bool
+    include: list[Path] | None
+    data: Path | None
+    offline: bool
+
+    def sweep(self) -> Sweep:
+        """Return the sweep: that of the file, with the options that were given in place of its own."""
+        from pydantic import ValidationError
+
+        from evalsuite.records import ModelRef, PromptForm, Sweep
+        from evalsuite.sweep import load_sweep
+
+        given: dict[str, object] = {}
+        if self.models:
+            given["models"] = tuple(ModelRef.model_validate(name) for name in names(self.models))
+        if self.langs:
+            given["languages"] = tuple(names(self.langs))
+        if self.tasks:
+            given["tasks"] = tuple(names(self.tasks))
+        if self.limit:
+            given["limit"] = self.limit
+        if self.chat:
+            given["prompt_forms"] = (PromptForm.CHAT,)
+        if self.include:
+            given["include"] = tuple(path.resolve() for path in self.include)
+        if self.sweep_path is not None:
+            base = load_sweep(self.sweep_path)
+            return base.model_copy(update=given)
+        if not self.models:
+            raise InputError(
+                "nothing to run: neither a sweep file nor a model was given",
+                fix="`evalsuite run sweeps/quickstart.yaml`, or `evalsuite run --model smollm2-135m-instruct`",
+            )
+        defaults = {"languages": ("en", "es", "pt", "ca", "gl", "eu", "ja"), "tasks": ("starter",)}
+        name = re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join(ModelRef.model_validate(m).name for m in names(self.models)))
+        try:
+            return Sweep.model_validate({**defaults, "name": name[:80].lstrip("._+-") or "run", **given})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']} (given: {first['input']!r})") from error
+
+    def catalog(self, sweep: Sweep) -> Catalog:
+        """Return the catalog with the sweep's own folders."""
+        from evalsuite.catalog.load import load_catalog
+
+        return load_catalog(sweep.include)
+
+    def plan(self, *, download: bool) -> Plan:
+        """Return what will be run.
+
+        Args:
+            download: Whether models that are not at hand are fetched.
+        """
+        from evalsuite.backends import backend_target
+        from evalsuite.catalog.data import DataFinder, mirror_from
+        from evalsuite.catalog.languages import resolve_languages
+        from evalsuite.catalog.models import resolve_model
+        from evalsuite.catalog.tasks import resolve_tasks
+        from evalsuite.meters.device import read_device
+        from evalsuite.plan import make_plan, prepare_models
+
+        sweep = self.sweep()
+        catalog = self.catalog(sweep)
+        # Names are checked before anything is fetched: a typing mistake should not cost a download.
+        resolve_tasks(sweep.tasks, resolve_languages(sweep.languages, catalog.languages), catalog.tasks)
+        for ref in sweep.models:
+            backend_target(resolve_model(ref, catalog.models).backend)
+        finder = DataFinder(mirror_from(self.data), offline=self.offline)
+        models = prepare_models(sweep, catalog, offline=self.offline, download=download, progress=FetchBar())
+        device = read_device()
+        return make_plan(sweep, catalog, finder, models, cores=device.cores_physical or device.cores_logical)

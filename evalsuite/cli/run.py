@@ -1,0 +1,125 @@
+"""`evalsuite run`: measure what a sweep asks for, and write the report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalsuite.cli.common import DataOption, IncludeOption, JsonOption, OfflineOption, RunBar, console, print_json, told
+from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
+
+if TYPE_CHECKING:
+    from evalsuite.plan import Plan
+    from evalsuite.records import Manifest
+    from evalsuite.runner import Summary
+
+__all__ = ["EXAMPLES", "command"]
+
+EXAMPLES = (
+    "Examples:\n\n"
+    "  evalsuite run sweeps/quickstart.yaml\n\n"
+    "  evalsuite run --model my-model.gguf --langs es,eu --tasks labels\n\n"
+    "  evalsuite run --model gemma3-270m --tasks sib200 --data ../mirror --limit 50\n\n"
+    "An interrupted run goes on where it was when the same command is given again."
+)
+
+
+@told
+def command(
+    sweep: SweepArgument = None,
+    model: ModelOption = None,
+    langs: LangsOption = None,
+    tasks: TasksOption = None,
+    limit: LimitOption = None,
+    chat: ChatOption = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder. Default: out/<name>.")] = None,
+    report: Annotated[bool, typer.Option(help="Write <run folder>.html at the end.")] = True,
+    data: DataOption = None,
+    include: IncludeOption = None,
+    offline: OfflineOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what a sweep asks for, store every item, and write the report."""
+    from evalsuite.catalog.data import mirror_from
+    from evalsuite.catalog.tasks import task_folders
+    from evalsuite.runner import Site, run_plan
+    from evalsuite.store import RunWriter
+
+    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline)
+    asked = request.sweep()
+    folder = out or Path("out") / asked.name
+    with RunWriter(folder) as writer:
+        # The folder is locked, and an unreadable one refused, before anything is fetched.
+        if writer.exists:
+            _ = writer.manifest
+        plan = request.plan(download=True)
+        for skip in plan.skips:
+            what = f"{skip.model} × {skip.task}" if skip.model else f"{skip.task} ({skip.language})"
+            console.print(f"skipped: {what}: {skip.reason}" + (f" (fix: {skip.fix})" if skip.fix else ""), markup=False)
+        site = Site(tuple(task_folders(plan.sweep.include)), mirror_from(data), offline)
+        bar = RunBar()
+        try:
+            summary = run_plan(writer, plan, _manifest(plan), site, bar)
+        finally:
+            bar.stop()
+    page = _write_report(folder) if report and (summary.done or summary.already_done or plan.cells) else None
+    _tell(folder, page, plan, summary, as_json)
+
+
+def _manifest(plan: Plan) -> Manifest:
+    from datetime import UTC, datetime
+
+    from evalsuite import __version__
+    from evalsuite.meters.device import read_device
+    from evalsuite.provenance import command_line, versions
+    from evalsuite.records import Manifest
+
+    return Manifest(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        evalsuite=__version__,
+        versions=versions(),
+        device=read_device(),
+        sweep=plan.sweep,
+        command=command_line(sys.argv),
+        models={name: planned.model for name, planned in plan.models.items()},
+        tasks=dict(plan.tasks),
+        languages=dict(plan.languages),
+        skips=plan.skips,
+        cells=plan.cells,
+    )
+
+
+def _write_report(folder: Path) -> Path:
+    from evalsuite.report.build import build_report
+
+    return build_report(folder, folder.with_name(folder.name + ".html"))
+
+
+def _tell(folder: Path, page: Path | None, plan: Plan, summary: Summary, as_json: bool) -> None:
+    """Say what came of it, and leave with an exit code that a script can use."""
+    from evalsuite.errors import ModelFileError
+
+    if as_json:
+        print_json(
+            {
+                "run": str(folder),
+                "report": str(page) if page else None,
+                "done": summary.done,
+                "already_done": summary.already_done,
+                "failed": summary.failed,
+                "skipped": len(plan.skips),
+                "failures": summary.reasons,
+            }
+        )
+    else:
+        cells = f"{summary.done} cells measured, {summary.already_done} were done before"
+        console.print(f"{cells}, {summary.failed} failed, {len(plan.skips)} skipped")
+        console.print(f"run: {folder}" + (f"\nreport: {page}" if page else ""), soft_wrap=True, markup=False)
+    nothing = not summary.done and not summary.already_done
+    if nothing and summary.kinds == {"ModelFileError"}:
+        raise ModelFileError(summary.reasons[0])
+    if summary.failed or (nothing and plan.skips):
+        raise typer.Exit(1)

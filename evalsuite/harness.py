@@ -1,0 +1,194 @@
+"""lm-eval at work: builds a task from its YAML, scores a few items at a time, and turns its samples into records."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalsuite.catalog.data import DataFinder
+from evalsuite.errors import BackendError
+from evalsuite.records import PromptForm, Record, Task
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import TemplateLM
+
+__all__ = ["BuiltTask", "build_task"]
+
+
+class BuiltTask:
+    """A task whose items are loaded, ready to be scored. Made by `build_task`."""
+
+    def __init__(self, task: Task, lm_task: Any, prompt_form: PromptForm) -> None:
+        self.task = task
+        self.prompt_form = prompt_form
+        self._lm_task = lm_task
+        self._docs = lm_task.eval_docs
+
+    def __len__(self) -> int:
+        return len(self._docs)
+
+    def score(self, lm: TemplateLM, indices: Sequence[int]) -> list[Record]:
+        """Return the records of the items at `indices`, in that order.
+
+        lm-eval's own `evaluate` builds the requests, applies the filters and computes the metrics.
+        """
+        from lm_eval.evaluator import evaluate
+
+        part = self._part(indices)
+        with quiet():
+            results = evaluate(
+                lm=lm,
+                task_dict={"tasks": {self.task.name: part}, "groups": {}, "group_map": {}},
+                bootstrap_iters=0,
+                log_samples=True,
+                apply_chat_template=self.prompt_form is PromptForm.CHAT,
+            )
+        if results is None:
+            raise BackendError("lm-eval returned no results")
+        samples = results["samples"][self.task.name]
+        # A task with several filters logs each item once a filter; the first is the one that it is scored by.
+        first = samples[0]["filter"]
+        return [self._record(lm, indices[s["doc_id"]], s) for s in samples if s["filter"] == first]
+
+    def prompts(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Return items as the model sees them: id, context, choices, the right choice or text."""
+        shown = []
+        for index in indices:
+            doc = self._docs[index]
+            choices = self._lm_task.doc_to_choice(doc) if self.task.output_type == "multiple_choice" else []
+            target = self._lm_task.doc_to_target(doc)
+            item_id = str(index if self.task.id_column is None else doc[self.task.id_column])
+            right = choices[target] if choices and isinstance(target, int) else target
+            with quiet():
+                context = self._lm_task.fewshot_context(doc, num_fewshot=0)
+            shown.append({"id": item_id, "context": context, "choices": choices, "target": right})
+        return shown
+
+    def _part(self, indices: Sequence[int]) -> Any:
+        """Return a view of the task that holds these items only; lm-eval would walk through all for every part."""
+        part = copy.copy(self._lm_task)
+        part._config = copy.copy(self._lm_task._config)
+        part._config.process_docs = None  # applied when the items were first read
+        docs = self._docs.select(indices) if hasattr(self._docs, "select") else [self._docs[i] for i in indices]
+        part.dataset = {split: docs for split in (part.config.test_split, part.config.validation_split) if split}
+        part._instances = None
+        return part
+
+    def _record(self, lm: TemplateLM, index: int, sample: dict[str, Any]) -> Record:
+        doc = sample["doc"]
+        column = self.task.id_column
+        context, metrics = str(sample["arguments"][0][0]), {name: sample[name] for name in sample["metrics"]}
+        raw = self._raw(lm, sample)
+        score = metrics.get(self.task.primary_metric)
+        if self.task.primary_metric not in metrics:
+            raise BackendError(
+                f"{self.task.name}: lm-eval gave no metric {self.task.primary_metric!r}, only {', '.join(metrics)}",
+                fix="name one of these as metadata.primary_metric",
+            )
+        return Record(
+            item_id=str(index if column is None else doc[column]),
+            item_index=index,
+            context=context,
+            metrics=metrics,
+            score=float(score) if isinstance(score, int | float | np.number) else None,
+            context_tokens=len(lm.tok_encode(context)),
+            context_chars=len(context),
+            context_bytes=len(context.encode()),
+            doc=_json(doc),
+            arguments=_json(sample["arguments"]),
+            responses=_json(sample["resps"]),
+            filtered=_json(sample["filtered_resps"]),
+            filter=sample["filter"],
+            doc_hash=sample["doc_hash"],
+            prompt_hash=sample["prompt_hash"],
+            target_hash=sample["target_hash"],
+            target=str(sample["target"]),
+            **raw,
+        )
+
+    def _raw(self, lm: TemplateLM, sample: dict[str, Any]) -> dict[str, Any]:
+        """Return what the model itself said: log-likelihoods or text."""
+        if self.task.output_type == "generate_until":
+            output = sample["resps"][0][0]
+            return {"output": output, "answer_tokens": (len(lm.tok_encode(output, add_special_tokens=False)),)}
+        if self.task.output_type != "multiple_choice":
+            return {"logprobs": tuple(_logprob(r[0]) for r in sample["resps"])}
+        choices = [str(c) for c in self._lm_task.doc_to_choice(sample["doc"])]
+        replies = [r[0] for r in sample["resps"]]
+        scored, priors = replies[: len(choices)], replies[len(choices) :]
+        arguments = sample["arguments"][: len(choices)]
+        return {
+            "choices": tuple(choices),
+            "logprobs": tuple(_logprob(r) for r in scored),
+            "greedy": tuple(bool(r[1]) for r in scored),
+            "prior_logprobs": tuple(_logprob(r) for r in priors),
+            "prediction": predict(self.task.primary_metric, choices, scored, priors),
+            "answer_tokens": tuple(len(lm._encode_pair(c, a)[1]) if c else 0 for c, a in arguments),
+        }
+
+
+def predict(metric: str, choices: Sequence[str], scored: Sequence[Any], priors: Sequence[Any]) -> int:
+    """Return the choice that `metric` takes, as lm-eval does: the first of the highest."""
+    values = np.asarray([_logprob(r) for r in scored])
+    if metric == "acc_norm":
+        values = values / [max(1, len(c)) for c in choices]
+    elif metric == "acc_bytes":
+        values = values / [max(1, len(c.encode())) for c in choices]
+    elif metric == "acc_mutual_info":
+        values = values - [_logprob(r) for r in priors]
+    return int(np.argmax(values))
+
+
+def build_task(task: Task, folders: Sequence[Path], finder: DataFinder, prompt_form: PromptForm) -> BuiltTask:
+    """Have lm-eval's `TaskManager` build a task, with its data from where `finder` finds it.
+
+    Args:
+        task: The task.
+        folders: Task folders, as for lm-eval's `include_path`.
+        finder: Reads the data.
+        prompt_form: How items are put to the model.
+    """
+    from lm_eval.tasks import TaskManager
+
+    spec: dict[str, Any] = {"task": task.name}
+    if task.data.kind == "hub":
+        data = finder.load(task)
+        spec["custom_dataset"] = lambda **_: data
+    with quiet():
+        manager = TaskManager(include_path=[str(f) for f in folders], include_defaults=False)
+        # A group is lm-eval's public way to load a registered task with a field replaced.
+        loaded = manager.load({"group": "evalsuite_cell", "task": [spec]})
+        lm_task: Any = loaded["tasks"][task.name]
+    if lm_task.get_config("num_fewshot") is None:
+        lm_task.set_config(key="num_fewshot", value=0)
+    lm_task.set_fewshot_seed(seed=1234)
+    return BuiltTask(task, lm_task, prompt_form)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep lm-eval's progress bars and warnings off the terminal."""
+    logger = logging.getLogger("lm_eval")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _logprob(reply: Any) -> float:
+    return float(reply[0] if isinstance(reply, tuple | list) else reply)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

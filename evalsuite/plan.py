@@ -1,0 +1,231 @@
+"""From a sweep to an ordered list of cells, or a reason why a cell cannot be run; with a rough estimate of the cost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalsuite.catalog.data import DataFinder
+from evalsuite.catalog.fetch import Progress, fetch_model, is_cached
+from evalsuite.catalog.gguf import check_gguf
+from evalsuite.catalog.languages import resolve_languages
+from evalsuite.catalog.load import Catalog
+from evalsuite.catalog.models import resolve_model
+from evalsuite.catalog.tasks import resolve_tasks
+from evalsuite.errors import DataMissingError, FetchError, InputError
+from evalsuite.records import Cell, Language, Model, PromptForm, Skip, Sweep, Task, digest
+
+__all__ = ["Estimate", "Plan", "PlannedModel", "make_plan", "prepare_models"]
+
+CHUNK_ITEMS = 16
+"""Items that are scored and stored together: what a kill can lose, and how far shared beginnings are found."""
+_BYTES_PER_TOKEN = 3.0
+_FLOPS_PER_CORE = 2.0e10
+"""Roughly what quantised kernels reach on one desktop core; only for estimates."""
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """A model of the sweep, and its file where it is at hand."""
+
+    model: Model
+    path: Path | None
+    has_chat_template: bool | None = None
+    problem: str | None = None
+    """Why its cells cannot be run."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a cell may cost; a guess from sizes, to be shown as one."""
+
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be run, in order, and what will not."""
+
+    sweep: Sweep
+    cells: tuple[Cell, ...]
+    skips: tuple[Skip, ...]
+    models: Mapping[str, PlannedModel]
+    tasks: Mapping[str, Task]
+    languages: Mapping[str, Language]
+    estimates: Mapping[str, Estimate]
+    """By cell id."""
+
+
+@dataclass(frozen=True)
+class _TaskItems:
+    task: Task
+    indices: tuple[int, ...]
+    total: int
+    bytes_per_item: float
+
+
+def prepare_models(
+    sweep: Sweep, catalog: Catalog, *, offline: bool, download: bool, progress: Progress | None = None
+) -> dict[str, PlannedModel]:
+    """Return the models of a sweep with their files, checked.
+
+    Args:
+        sweep: Names the models.
+        catalog: Explains the names.
+        offline: Whether the network may not be used.
+        download: Whether a file that is not at hand is fetched; otherwise its path stays unknown.
+        progress: Is told about downloads.
+
+    Raises:
+        InputError: A model is unknown.
+        ModelFileError: A file is no usable GGUF.
+        FetchError: The only model of the sweep cannot be had, or a file is not the one that the catalog names.
+    """
+    resolved = [resolve_model(ref, catalog.models) for ref in sweep.models]
+    planned: dict[str, PlannedModel] = {}
+    for model in resolved:
+        if model.name in planned:
+            raise InputError(f"two models are named {model.name!r}", fix="give one a `name` of its own in the sweep file")
+        if not download and not is_cached(model):
+            planned[model.name] = PlannedModel(model, None)
+            continue
+        try:
+            fetched = fetch_model(model, offline=offline, progress=progress)
+        except FetchError as error:
+            if len(resolved) == 1:
+                raise
+            planned[model.name] = PlannedModel(model, None, problem=str(error.problem))
+            continue
+        source = model.source
+        if fetched.revision and source.kind == "hf":
+            source = source.model_copy(update={"revision": fetched.revision})
+        update = {"sha256": fetched.sha256, "bytes": fetched.bytes, "source": source}
+        template: bool | None = None
+        if model.backend == "llamacpp":
+            info = check_gguf(fetched.path)
+            template = info.chat_template is not None
+            update["parameters"] = model.parameters or info.parameters
+            update["quantisation"] = model.quantisation or info.quantisation
+            update["context"] = model.context or info.context
+        planned[model.name] = PlannedModel(model.model_copy(update=update), fetched.path, template)
+    return planned
+
+
+def make_plan(
+    sweep: Sweep, catalog: Catalog, finder: DataFinder, models: Mapping[str, PlannedModel], cores: int = 1
+) -> Plan:
+    """Return the cells of a sweep: model by model, and within a model task group by task group.
+
+    Args:
+        sweep: What is asked for.
+        catalog: Languages and tasks.
+        finder: Finds the data.
+        models: From `prepare_models`.
+        cores: Cores of this machine, for the estimate.
+
+    Raises:
+        InputError: A language, task or reference is unknown.
+    """
+    languages = resolve_languages(sweep.languages, catalog.languages)
+    if sweep.reference is not None:
+        reference = resolve_languages([sweep.reference], catalog.languages)[0].code
+        sweep = sweep.model_copy(update={"reference": reference})
+    tasks, missing = resolve_tasks(sweep.tasks, languages, catalog.tasks)
+    skips = [Skip(model=None, task=name, language=code, reason="no such task in this language") for name, code in missing]
+    items: list[_TaskItems] = []
+    for task in tasks:
+        try:
+            items.append(_items(task, finder, sweep))
+        except DataMissingError as error:
+            skips.append(Skip(model=None, task=task.name, language=task.language, reason=error.problem, fix=error.fix))
+    cells: list[Cell] = []
+    estimates: dict[str, Estimate] = {}
+    for planned in models.values():
+        for found in items:
+            for form in sweep.prompt_forms:
+                reason = _refusal(planned, form)
+                if reason is not None:
+                    skips.append(_skip(planned.model, found.task, *reason))
+                    continue
+                cell = _cell(planned.model, found, form, sweep)
+                cells.append(cell)
+                estimates[cell.id] = _estimate(planned.model, found, cores)
+    return Plan(
+        sweep=sweep,
+        cells=tuple(cells),
+        skips=tuple(skips),
+        models=models,
+        tasks={found.task.name: found.task.model_copy(update={"items": found.total}) for found in items},
+        languages={language.code: language for language in _with_references(languages, sweep, catalog)},
+        estimates=estimates,
+    )
+
+
+def sample(ids: Sequence[str], limit: int | None, seed: int) -> tuple[int, ...]:
+    """Return the positions of a sample, in order; equal ids are drawn alike in every language of a parallel group."""
+    if limit is None or limit >= len(ids):
+        return tuple(range(len(ids)))
+    ranked = sorted(range(len(ids)), key=lambda i: (hashlib.sha256(f"{seed}:{ids[i]}".encode()).digest(), i))
+    return tuple(sorted(ranked[:limit]))
+
+
+def _items(task: Task, finder: DataFinder, sweep: Sweep) -> _TaskItems:
+    located = finder.locate(task)
+    split = finder.load(located)[task.data.split]
+    indices = sample(finder.item_ids(located), sweep.limit, sweep.seed)
+    probe = range(0, len(split), max(1, len(split) // 20))
+    size = sum(len(str(value).encode()) for i in probe for value in split[i].values()) / max(1, len(probe))
+    return _TaskItems(located, indices, len(split), size)
+
+
+def _refusal(planned: PlannedModel, form: PromptForm) -> tuple[str, str | None] | None:
+    if planned.problem is not None:
+        return planned.problem, "fetch the model, then run again"
+    if form is PromptForm.CHAT and planned.has_chat_template is False:
+        return "the model has no chat template", "use an instruction-tuned model, or the prompt form `native`"
+    return None
+
+
+def _skip(model: Model, task: Task, reason: str, fix: str | None) -> Skip:
+    return Skip(model=model.name, task=task.name, language=task.language, reason=reason, fix=fix)
+
+
+def _cell(model: Model, found: _TaskItems, form: PromptForm, sweep: Sweep) -> Cell:
+    task = found.task
+    sha256 = model.sha256 or digest(str(model.source))
+    options = {**model.options, **({"threads": sweep.threads} if sweep.threads else {})}
+    # What the score depends on; threads do not change which cell this is.
+    identity = digest(
+        [sha256, model.backend, model.options, task.name, task.sha256, task.data.sha256, task.data.revision]
+        + [form.value, found.indices, CHUNK_ITEMS]
+    )
+    return Cell(
+        id=f"{model.name[:40]}.{task.name[:60]}.{form.value}.{identity[:10]}",
+        model=model.name,
+        model_sha256=sha256,
+        task=task.name,
+        task_sha256=task.sha256,
+        language=task.language,
+        prompt_form=form,
+        item_indices=found.indices,
+        chunk_size=CHUNK_ITEMS,
+        options=options,
+    )
+
+
+def _estimate(model: Model, found: _TaskItems, cores: int) -> Estimate:
+    tokens = round(len(found.indices) * found.bytes_per_item / _BYTES_PER_TOKEN)
+    flops = 2.0 * (model.parameters or 10**9)
+    return Estimate(tokens=tokens, seconds=tokens * flops / (_FLOPS_PER_CORE * cores))
+
+
+def _with_references(languages: Sequence[Language], sweep: Sweep, catalog: Catalog) -> list[Language]:
+    """Add the languages that gaps are taken against, so that the report can name them."""
+    codes = [language.code for language in languages]
+    wanted = {sweep.reference} if sweep.reference else {language.reference for language in languages}
+    return [*languages, *(catalog.languages[code] for code in sorted(c for c in wanted if c) if code not in codes)]
+
+

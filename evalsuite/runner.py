@@ -1,0 +1,293 @@
+"""The parent: starts a worker for each model, stores what it sends, and says why where it fails."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from evalsuite.errors import StoreError
+from evalsuite.plan import Plan, PlannedModel
+from evalsuite.records import Cell, CellStatus, Manifest, Record
+from evalsuite.store import RunWriter
+from evalsuite.worker import Job, WorkItem
+
+__all__ = ["RunProgress", "Site", "Summary", "run_plan"]
+
+
+class RunProgress(Protocol):
+    """Is told how a run gets on."""
+
+    def begin(self, cells: int, items: int) -> None:
+        """Told once, with what is still to do."""
+
+    def cell(self, cell: Cell) -> None:
+        """A cell begins."""
+
+    def advance(self, items: int, tokens: int) -> None:
+        """Items were scored and stored."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line happened."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a worker finds tasks and data."""
+
+    task_folders: tuple[Path, ...]
+    mirror: Path | None
+    offline: bool
+
+
+@dataclass
+class Summary:
+    """What a run came to, in cells."""
+
+    done: int = 0
+    failed: int = 0
+    already_done: int = 0
+    reasons: list[str] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
+    """Classes of the errors that failed cells."""
+
+
+def run_plan(writer: RunWriter, plan: Plan, manifest: Manifest, site: Site, progress: RunProgress) -> Summary:
+    """Run what is not done yet; every result is stored as soon as it is there.
+
+    Raises:
+        StoreError: The folder holds another run, or cannot be written.
+    """
+    manifest = _continue(writer, manifest)
+    writer.write_manifest(manifest)
+    summary = Summary()
+    todo: dict[str, list[Cell]] = {}
+    for cell in plan.cells:
+        if writer.result(cell).status is CellStatus.DONE:
+            summary.already_done += 1
+        else:
+            writer.reopen(cell)
+            todo.setdefault(cell.model, []).append(cell)
+    left = [cell for cells in todo.values() for cell in cells]
+    stored = {cell.id: sum(len(cell.chunk(i)) for i in writer.done_chunks(cell)) for cell in left}
+    progress.begin(len(left), sum(len(cell.item_indices) - stored[cell.id] for cell in left))
+    for name, cells in todo.items():
+        _Session(writer, plan, site, progress, summary, plan.models[name]).run(cells)
+    return summary
+
+
+def _continue(writer: RunWriter, manifest: Manifest) -> Manifest:
+    """Return the manifest to store: that of the folder goes on, where it is the same device and the same things."""
+    if not writer.exists:
+        return manifest
+    old = writer.manifest
+    if old.device.fingerprint != manifest.device.fingerprint:
+        raise StoreError(
+            f"{writer.path} was measured on another device ({old.device.cpu}, {old.device.ram_bytes // 2**30} GiB)",
+            fix="give another folder with --out",
+        )
+    for kind, ours, theirs in (
+        ("model", _hashes(manifest.models), _hashes(old.models)),
+        ("task", _hashes(manifest.tasks), _hashes(old.tasks)),
+    ):
+        changed = sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
+        if changed:
+            raise StoreError(
+                f"{writer.path} holds results of another version of the {kind} {', '.join(changed)}",
+                fix="give another folder with --out; results of different versions are not mixed",
+            )
+    known = {cell.id for cell in old.cells}
+    return manifest.model_copy(
+        update={
+            "created": old.created,
+            "models": {**old.models, **manifest.models},
+            "tasks": {**old.tasks, **manifest.tasks},
+            "languages": {**old.languages, **manifest.languages},
+            "cells": (*old.cells, *(cell for cell in manifest.cells if cell.id not in known)),
+        }
+    )
+
+
+def _hashes(things: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: thing.sha256 for name, thing in things.items()}
+
+
+class _Session:
+    """All cells of one model: one worker, and another one after each crash."""
+
+    def __init__(
+        self,
+        writer: RunWriter,
+        plan: Plan,
+        site: Site,
+        progress: RunProgress,
+        summary: Summary,
+        planned: PlannedModel,
+    ) -> None:
+        self._writer = writer
+        self._plan = plan
+        self._site = site
+        self._progress = progress
+        self._summary = summary
+        self._planned = planned
+
+    def run(self, cells: list[Cell]) -> None:
+        """Run `cells`; a crash costs the cell that it happened in, a failure to load costs them all."""
+        left = list(cells)
+        while left:
+            ended = self._work(left)
+            left = [cell for cell in left if cell.id not in ended]
+
+    def _work(self, cells: list[Cell]) -> set[str]:
+        """Run one worker; return the ids of the cells that are over, at least one."""
+        by_id = {cell.id: cell for cell in cells}
+        limits = self._plan.sweep.limits
+        worker = _Worker(self._job(cells), self._writer.log_path(self._planned.model.name))
+        over: set[str] = set()
+        current: str | None = None
+        loaded = False
+        try:
+            while True:
+                wait_s = limits.chunk_timeout_s if loaded else limits.load_timeout_s
+                event = worker.next_event(wait_s)
+                kind = event["event"]
+                if kind == "loaded":
+                    loaded = True
+                elif kind == "cell":
+                    current = event["cell"]
+                    self._progress.cell(by_id[current])
+                elif kind == "chunk":
+                    self._store(by_id[event["cell"]], event)
+                elif kind == "cell_done":
+                    self._writer.finish(by_id[event["cell"]], CellStatus.DONE)
+                    self._summary.done += 1
+                    over.add(event["cell"])
+                elif kind == "cell_failed":
+                    self._fail(by_id[event["cell"]], event)
+                    over.add(event["cell"])
+                elif kind == "finished":
+                    return set(by_id)
+                else:  # load_failed, died, silent
+                    lost = [by_id[current]] if loaded and current and current not in over else None
+                    for cell in lost or [c for c in cells if c.id not in over]:
+                        self._fail(cell, event)
+                        over.add(cell.id)
+                    return over
+        finally:
+            worker.stop()
+
+    def _job(self, cells: list[Cell]) -> Job:
+        planned = self._planned
+        assert planned.path is not None
+        work = tuple(
+            WorkItem(
+                cell=cell,
+                task=self._plan.tasks[cell.task],
+                chunks=tuple(sorted(set(range(cell.chunks)) - set(self._writer.done_chunks(cell)))),
+            )
+            for cell in cells
+        )
+        return Job(
+            backend=planned.model.backend,
+            model_path=planned.path,
+            options=cells[0].options,
+            task_folders=self._site.task_folders,
+            mirror=self._site.mirror,
+            offline=self._site.offline,
+            work=work,
+        )
+
+    def _store(self, cell: Cell, event: dict[str, Any]) -> None:
+        records = [Record.model_validate(record) for record in event["records"]]
+        self._writer.write_chunk(cell, event["index"], records, wall_s=event["wall_s"], tokens=event["tokens"])
+        self._progress.advance(len(records), event["tokens"])
+
+    def _fail(self, cell: Cell, event: dict[str, Any]) -> None:
+        reason = event["reason"] + (f" (fix: {event['fix']})" if event.get("fix") else "")
+        self._writer.finish(cell, CellStatus.FAILED, reason)
+        self._summary.failed += 1
+        self._summary.reasons.append(f"{cell.model} × {cell.task}: {reason}")
+        self._summary.kinds.add(event.get("kind") or "")
+        self._progress.note(f"failed: {cell.model} × {cell.task}: {reason}")
+
+
+class _Worker:
+    """A worker process, and the events that it sends."""
+
+    def __init__(self, job: Job, log: Path) -> None:
+        self._oom_kills = _oom_kills()
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "evalsuite.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=out,
+                # An interrupt at the terminal is for the parent, which then ends the worker.
+                start_new_session=True,
+            )
+        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(job.model_dump_json().encode())
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass  # it died at once; the next event says so
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                self._events.put(json.loads(line))
+            except json.JSONDecodeError:
+                break  # cut off in the middle of a line: it was killed
+        self._events.put(None)
+
+    def next_event(self, timeout_s: float) -> dict[str, Any]:
+        """Return the next event; "died" or "silent" where none comes."""
+        try:
+            event = self._events.get(timeout=timeout_s)
+        except queue.Empty:
+            return {
+                "event": "silent",
+                "kind": "Timeout",
+                "reason": f"time-out: nothing came for {timeout_s:g} s",
+                "fix": "raise `limits` in the sweep file, or use a smaller model",
+            }
+        return event if event is not None else self._death()
+
+    def _death(self) -> dict[str, Any]:
+        code = self._process.wait()
+        reason, fix = f"the worker ended with exit code {code}", "see logs/ in the run folder"
+        if code < 0:
+            name = signal.Signals(-code).name
+            reason = f"the engine crashed ({name})"
+            if code == -signal.SIGKILL:
+                kernel = (_oom_kills() or 0) > (self._oom_kills or 0)
+                reason = "out of memory: killed by the kernel" if kernel else "killed (SIGKILL), most likely out of memory"
+                fix = "use a smaller model or quantisation, or free some memory"
+        return {"event": "died", "kind": "Crash", "reason": reason, "fix": fix}
+
+    def stop(self) -> None:
+        """End the process if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def _oom_kills() -> int | None:
+    """Return how many processes the kernel has killed for lack of memory; none where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

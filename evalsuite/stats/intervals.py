@@ -1,0 +1,164 @@
+"""Point estimates with 95 % intervals for one sample: a proportion, a mean, a ratio of two means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Estimate", "bootstrap_mean", "percentile_interval", "ratio_of_means", "wilson", "wilson_bounds"]
+
+_BLOCK_VALUES = 2_000_000
+"""Values drawn at once by a bootstrap: bounds its memory to some tens of megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval, or the reason why one of them is missing.
+
+    `value` may be known while the interval is not (one item); `reason` then says why.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None or self.low is None or self.high is None) != (self.reason is not None):
+            raise ValueError("an estimate is whole, or has a reason for what it lacks; not both, not neither")
+
+
+def wilson(successes: int, n: int, *, level: float = 0.95) -> Estimate:
+    """Return a proportion with Wilson's score interval.
+
+    Source: E. B. Wilson (1927), J. Am. Stat. Assoc. 22, 209-212; without continuity correction,
+    as recommended by R. G. Newcombe (1998), Stat. Med. 17, 857-872 (method 3).
+
+    Args:
+        successes: Number of items that were right.
+        n: Number of items.
+        level: Coverage of the interval.
+
+    Raises:
+        ValueError: `successes` is not between 0 and `n`.
+    """
+    method = "wilson"
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n} items")
+    if n == 0:
+        return Estimate(None, None, None, 0, method, "no items")
+    low, high = wilson_bounds(successes, n, level)
+    return Estimate(successes / n, low, high, n, method)
+
+
+def wilson_bounds(successes: int, n: int, level: float) -> tuple[float, float]:
+    """Return the two ends of Wilson's interval; `n` is at least 1."""
+    z = _normal_quantile(level)
+    p = successes / n
+    centre = p + z * z / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # At the edges the formula is exactly 0 or 1; rounding would leave 1e-17 or 0.9999999999.
+    low = 0.0 if successes == 0 else (centre - half) / scale
+    high = 1.0 if successes == n else (centre + half) / scale
+    return low, high
+
+
+def bootstrap_mean(
+    values: Sequence[float] | NDArray[np.float64],
+    rng: np.random.Generator,
+    *,
+    level: float = 0.95,
+    resamples: int = 10_000,
+) -> Estimate:
+    """Return a mean with a percentile bootstrap interval; for scores that are not only 0 or 1.
+
+    Source: B. Efron (1979), Ann. Stat. 7, 1-26; percentile interval of Efron and Tibshirani (1993), chapter 13.
+
+    Args:
+        values: One score per item.
+        rng: Source of randomness.
+        level: Coverage of the interval.
+        resamples: Number of bootstrap samples.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    method = "bootstrap"
+    if data.size == 0:
+        return Estimate(None, None, None, 0, method, "no items")
+    mean = float(data.mean())
+    if data.size == 1:
+        return Estimate(mean, None, None, 1, method, "one item has no interval")
+    low, high = percentile_interval(data, lambda sample: sample.mean(axis=1), rng, level, resamples)
+    return Estimate(mean, low, high, int(data.size), method)
+
+
+def percentile_interval(
+    data: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    rng: np.random.Generator,
+    level: float,
+    resamples: int,
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of a statistic of the rows of a sample matrix."""
+    block = max(1, min(resamples, _BLOCK_VALUES // data.size))
+    found: list[NDArray[np.float64]] = []
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        found.append(statistic(data[rng.integers(0, data.size, size=(rows, data.size))]))
+    tail = (1 - level) / 2
+    low, high = np.quantile(np.concatenate(found), [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def ratio_of_means(
+    numerators: Sequence[float] | NDArray[np.float64],
+    denominators: Sequence[float] | NDArray[np.float64],
+    *,
+    level: float = 0.95,
+) -> Estimate:
+    """Return mean(numerators) / mean(denominators) over the same items, with an interval.
+
+    Source: W. G. Cochran (1977), Sampling Techniques, 3rd ed., section 6.4 (linearised variance of a ratio
+    estimator, infinite population), with a Student t quantile.
+
+    Args:
+        numerators: One number per item.
+        denominators: The number of the same item in the reference, in the same order.
+        level: Coverage of the interval.
+
+    Raises:
+        ValueError: The two differ in length.
+    """
+    from scipy import stats
+
+    top, bottom = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
+    method = "ratio"
+    if top.shape != bottom.shape:
+        raise ValueError(f"{top.size} numerators for {bottom.size} denominators")
+    n = int(top.size)
+    if n == 0:
+        return Estimate(None, None, None, 0, method, "no items in common")
+    base = float(bottom.mean())
+    if base <= 0:
+        return Estimate(None, None, None, n, method, "the reference is zero")
+    ratio = float(top.mean()) / base
+    if n == 1:
+        return Estimate(ratio, None, None, 1, method, "one item has no interval")
+    residuals = top - ratio * bottom
+    error = math.sqrt(float(residuals @ residuals) / (n * (n - 1))) / base
+    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    return Estimate(ratio, ratio - half, ratio + half, n, method)
+
+
+def _normal_quantile(level: float) -> float:
+    from statistics import NormalDist
+
+    if not 0 < level < 1:
+        raise ValueError(f"level {level} is not between 0 and 1")
+    return NormalDist().inv_cdf((1 + level) / 2)

@@ -1,0 +1,138 @@
+"""The child process: loads one model, scores the chunks it is told to, and sends what it measured to its parent.
+
+It reads one job (JSON) from standard input and writes one event (JSON) a line to what was its standard output; anything
+that an engine prints goes to the log.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic import BaseModel, ConfigDict
+
+from evalsuite.errors import EvalsuiteError
+from evalsuite.records import Cell, Task
+
+__all__ = ["Job", "WorkItem", "main"]
+
+
+class WorkItem(BaseModel):
+    """A cell, and which of its chunks are still to be scored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cell: Cell
+    task: Task
+    chunks: tuple[int, ...]
+
+
+class Job(BaseModel):
+    """What a worker is started for: one model, and its cells."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    backend: str
+    model_path: Path
+    options: dict[str, Any]
+    task_folders: tuple[Path, ...]
+    mirror: Path | None
+    offline: bool
+    work: tuple[WorkItem, ...]
+
+
+class _Channel:
+    """Sends events to the parent, one JSON object a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def send(self, event: str, **fields: Any) -> None:
+        self._stream.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+
+def main() -> int:
+    """Do the job that stands on standard input; return the exit code."""
+    _die_with_parent()
+    channel = _Channel(_take_stdout())
+    job = Job.model_validate_json(sys.stdin.read())
+    if job.offline:
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    # Engines thread by themselves; a tokenizer's pool would only warn about the fork.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        from evalsuite.backends import load_backend
+
+        start = time.monotonic()
+        lm = load_backend(job.backend)(path=job.model_path, **job.options)
+        channel.send("loaded", load_s=time.monotonic() - start)
+    except BaseException as error:
+        channel.send("load_failed", **_told(error))
+        return 1
+    for item in job.work:
+        _run_cell(lm, job, item, channel)
+    lm.close()
+    channel.send("finished")
+    return 0
+
+
+def _run_cell(lm: Any, job: Job, item: WorkItem, channel: _Channel) -> None:
+    from evalsuite.catalog.data import DataFinder
+    from evalsuite.harness import build_task
+
+    channel.send("cell", cell=item.cell.id)
+    try:
+        finder = DataFinder(job.mirror, offline=job.offline)
+        task = build_task(item.task, job.task_folders, finder, item.cell.prompt_form)
+        for index in item.chunks:
+            start, before = time.monotonic(), lm.evaluated_tokens
+            records = task.score(lm, item.cell.chunk(index))
+            channel.send(
+                "chunk",
+                cell=item.cell.id,
+                index=index,
+                records=[record.model_dump(mode="json") for record in records],
+                wall_s=time.monotonic() - start,
+                tokens=lm.evaluated_tokens - before,
+            )
+    except Exception as error:
+        # One bad cell must not cost the others; the log keeps the whole story.
+        channel.send("cell_failed", cell=item.cell.id, **_told(error))
+    else:
+        channel.send("cell_done", cell=item.cell.id)
+
+
+def _told(error: BaseException) -> dict[str, str | None]:
+    traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, EvalsuiteError):
+        return {"kind": type(error).__name__, "reason": error.problem, "fix": error.fix}
+    if isinstance(error, MemoryError):
+        return {"kind": "MemoryError", "reason": "out of memory", "fix": "use a smaller model or quantisation"}
+    told = str(error).strip() or "no message"
+    return {"kind": type(error).__name__, "reason": f"{type(error).__name__}: {told}", "fix": None}
+
+
+def _take_stdout() -> TextIO:
+    """Return the pipe to the parent, and send everything else that is printed to standard error."""
+    pipe = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(pipe, "w", encoding="utf-8")
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when its parent is killed, so that no orphan goes on."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

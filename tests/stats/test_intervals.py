@@ -1,0 +1,100 @@
+"""Intervals against statsmodels, scipy and hand-made values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+from statsmodels.stats.proportion import proportion_confint
+
+from evalsuite.stats import Estimate, bootstrap_mean, ratio_of_means, wilson
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 60), (60, 60), (17, 60), (102, 204), (899, 900)])
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+def test_wilson_agrees_with_statsmodels(successes: int, n: int, level: float) -> None:
+    found = wilson(successes, n, level=level)
+    low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")
+    assert found.value == successes / n
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_wilson_reaches_the_edges_exactly() -> None:
+    assert wilson(0, 10).low == 0.0
+    assert wilson(10, 10).high == 1.0
+
+
+def test_wilson_of_nothing_is_missing_not_zero() -> None:
+    found = wilson(0, 0)
+    assert (found.value, found.low, found.high, found.n) == (None, None, None, 0)
+    assert found.reason == "no items"
+
+
+@pytest.mark.parametrize(("successes", "n"), [(-1, 5), (6, 5)])
+def test_wilson_refuses_impossible_counts(successes: int, n: int) -> None:
+    with pytest.raises(ValueError, match="successes of"):
+        wilson(successes, n)
+
+
+def test_an_estimate_cannot_lack_something_without_a_reason() -> None:
+    with pytest.raises(ValueError, match="reason"):
+        Estimate(None, None, None, 0, "wilson")
+    with pytest.raises(ValueError, match="reason"):
+        Estimate(0.5, 0.4, 0.6, 10, "wilson", "why?")
+
+
+def test_bootstrap_agrees_with_scipy() -> None:
+    values = np.random.default_rng(1).beta(2, 3, 80)
+    found = bootstrap_mean(values, np.random.default_rng(2), resamples=20_000)
+    other = scipy_stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=3)
+    assert found.value == pytest.approx(values.mean())
+    assert found.low == pytest.approx(other.confidence_interval.low, abs=0.003)
+    assert found.high == pytest.approx(other.confidence_interval.high, abs=0.003)
+
+
+def test_bootstrap_depends_on_its_generator_alone() -> None:
+    values = [0.1, 0.7, 0.3, 0.9]
+    np.random.seed(0)  # noqa: NPY002 - the global state must not matter
+    first = bootstrap_mean(values, np.random.default_rng(5))
+    np.random.seed(1)  # noqa: NPY002
+    assert bootstrap_mean(values, np.random.default_rng(5)) == first
+
+
+def test_bootstrap_edges() -> None:
+    rng = np.random.default_rng(0)
+    assert bootstrap_mean([], rng).reason == "no items"
+    one = bootstrap_mean([0.4], rng)
+    assert (one.value, one.low, one.reason) == (0.4, None, "one item has no interval")
+    same = bootstrap_mean([0.5] * 9, rng)
+    assert (same.value, same.low, same.high) == (0.5, 0.5, 0.5)
+
+
+def test_ratio_by_hand() -> None:
+    # Means 3 and 2, ratio 1.5; residuals -0.5, 0.5, 0 give a standard error of sqrt(0.5 / 6) / 2.
+    found = ratio_of_means([1.0, 3.5, 4.5], [1.0, 2.0, 3.0])
+    assert found.value == pytest.approx(1.5)
+    half = scipy_stats.t.ppf(0.975, 2) * np.sqrt(0.5 / 6) / 2
+    assert (found.low, found.high) == pytest.approx((1.5 - half, 1.5 + half))
+
+
+def test_ratio_agrees_with_the_bootstrap_of_scipy() -> None:
+    rng = np.random.default_rng(4)
+    bottom = rng.integers(20, 60, 200).astype(float)
+    top = bottom * 1.6 + rng.normal(0, 5, 200)
+    found = ratio_of_means(top, bottom)
+    other = scipy_stats.bootstrap(
+        (top, bottom), lambda a, b, axis=-1: a.mean(axis=axis) / b.mean(axis=axis), paired=True, vectorized=True, rng=6
+    )
+    assert found.low == pytest.approx(other.confidence_interval.low, abs=0.004)
+    assert found.high == pytest.approx(other.confidence_interval.high, abs=0.004)
+
+
+def test_ratio_edges() -> None:
+    assert ratio_of_means([], []).reason == "no items in common"
+    assert ratio_of_means([3.0], [2.0]).value == 1.5
+    assert ratio_of_means([3.0], [2.0]).low is None
+    assert ratio_of_means([3.0, 1.0], [0.0, 0.0]).value is None
+    equal = ratio_of_means([5.0, 5.0], [5.0, 5.0])
+    assert (equal.value, equal.low, equal.high) == (1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="numerators"):
+        ratio_of_means([1.0], [1.0, 2.0])
