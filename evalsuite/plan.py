@@ -88,7 +88,9 @@ def prepare_models(
     planned: dict[str, PlannedModel] = {}
     for model in resolved:
         if model.name in planned:
-            raise InputError(f"two models are named {model.name!r}", fix="give one a `name` of its own in the sweep file")
+            raise InputError(
+                f"two models are named {model.name!r}", fix="give one a `name` of its own in the sweep file"
+            )
         if not download and not is_cached(model):
             planned[model.name] = PlannedModel(model, None)
             continue
@@ -134,7 +136,9 @@ def make_plan(
         reference = resolve_languages([sweep.reference], catalog.languages)[0].code
         sweep = sweep.model_copy(update={"reference": reference})
     tasks, missing = resolve_tasks(sweep.tasks, languages, catalog.tasks)
-    skips = [Skip(model=None, task=name, language=code, reason="no such task in this language") for name, code in missing]
+    skips = [
+        Skip(model=None, task=name, language=code, reason="no such task in this language") for name, code in missing
+    ]
     items: list[_TaskItems] = []
     for task in tasks:
         try:
@@ -199,8 +203,12 @@ def _cell(model: Model, found: _TaskItems, form: PromptForm, sweep: Sweep) -> Ce
     options = {**model.options, **({"threads": sweep.threads} if sweep.threads else {})}
     # What the score depends on; threads do not change which cell this is.
     identity = digest(
-        [sha256, model.backend, model.options, task.name, task.sha256, task.data.sha256, task.data.revision]
-        + [form.value, found.indices, CHUNK_ITEMS]
+        {
+            "model": [sha256, model.backend, model.options],
+            "task": [task.name, task.sha256, task.data.sha256, task.data.revision],
+            "prompt_form": form.value,
+            "items": [found.indices, CHUNK_ITEMS],
+        }
     )
     return Cell(
         id=f"{model.name[:40]}.{task.name[:60]}.{form.value}.{identity[:10]}",
@@ -227,5 +235,3 @@ def _with_references(languages: Sequence[Language], sweep: Sweep, catalog: Catal
     codes = [language.code for language in languages]
     wanted = {sweep.reference} if sweep.reference else {language.reference for language in languages}
     return [*languages, *(catalog.languages[code] for code in sorted(c for c in wanted if c) if code not in codes)]
-
-

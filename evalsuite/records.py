@@ -266,6 +266,8 @@ class Skip(_Frozen):
 
 
 class CellStatus(StrEnum):
+    """What became of a cell."""
+
     PENDING = "pending"
     DONE = "done"
     FAILED = "failed"
@@ -328,6 +330,8 @@ class Record(_Frozen):
 
 
 class ReadingLabel(StrEnum):
+    """How a number came about; labels are never mixed in a sum."""
+
     MEASURED = "measured"
     DERIVED = "derived"
     ESTIMATED = "estimated"

@@ -271,7 +271,9 @@ class _Worker:
             reason = f"the engine crashed ({name})"
             if code == -signal.SIGKILL:
                 kernel = (_oom_kills() or 0) > (self._oom_kills or 0)
-                reason = "out of memory: killed by the kernel" if kernel else "killed (SIGKILL), most likely out of memory"
+                reason = (
+                    "out of memory: killed by the kernel" if kernel else "killed (SIGKILL), most likely out of memory"
+                )
                 fix = "use a smaller model or quantisation, or free some memory"
         return {"event": "died", "kind": "Crash", "reason": reason, "fix": fix}
 

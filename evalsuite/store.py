@@ -18,7 +18,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
@@ -116,9 +116,13 @@ class RunFolder:
         if not paths:
             return _schema().empty_table() if columns is None else _schema().empty_table().select(list(columns))
         try:
-            return pa.concat_tables([pq.read_table(p, columns=None if columns is None else list(columns)) for p in paths])
+            return pa.concat_tables(
+                [pq.read_table(p, columns=None if columns is None else list(columns)) for p in paths]
+            )
         except (OSError, pa.ArrowException) as error:
-            raise StoreError(f"{folder}: records are damaged: {error}", fix="delete that cell's folder and run again") from error
+            raise StoreError(
+                f"{folder}: records are damaged: {error}", fix="delete that cell's folder and run again"
+            ) from error
 
 
 class RunWriter(RunFolder):
@@ -132,7 +136,7 @@ class RunWriter(RunFolder):
         super().__init__(path)
         self._stack = contextlib.ExitStack()
 
-    def __enter__(self) -> RunWriter:
+    def __enter__(self) -> Self:
         from filelock import FileLock, Timeout
 
         with _disk_errors(self.path):
@@ -146,7 +150,9 @@ class RunWriter(RunFolder):
                 fix="wait until that run has ended, or give another folder with --out",
             ) from error
         except OSError as error:
-            raise StoreError(f"{self.path} cannot be written: {error.strerror}", fix="give another folder with --out") from error
+            raise StoreError(
+                f"{self.path} cannot be written: {error.strerror}", fix="give another folder with --out"
+            ) from error
         self._stack.callback(lock.release)
         return self
 
@@ -272,9 +278,13 @@ def _read_json(path: Path, folder: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise StoreError(f"{folder} is no run folder: it has no {path.name}", fix="give a folder that `evalsuite run` has made") from error
+        raise StoreError(
+            f"{folder} is no run folder: it has no {path.name}", fix="give a folder that `evalsuite run` has made"
+        ) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise StoreError(f"{path} cannot be read: {error}", fix="restore the file, or measure again in a new folder") from error
+        raise StoreError(
+            f"{path} cannot be read: {error}", fix="restore the file, or measure again in a new folder"
+        ) from error
     if not isinstance(data, dict):
         raise StoreError(f"{path} holds no JSON object", fix="restore the file, or measure again in a new folder")
     return data

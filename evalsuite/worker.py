@@ -74,7 +74,7 @@ def main() -> int:
         start = time.monotonic()
         lm = load_backend(job.backend)(path=job.model_path, **job.options)
         channel.send("loaded", load_s=time.monotonic() - start)
-    except BaseException as error:
+    except Exception as error:  # noqa: BLE001  # whatever an engine raises, the parent must be told
         channel.send("load_failed", **_told(error))
         return 1
     for item in job.work:
@@ -103,8 +103,7 @@ def _run_cell(lm: Any, job: Job, item: WorkItem, channel: _Channel) -> None:
                 wall_s=time.monotonic() - start,
                 tokens=lm.evaluated_tokens - before,
             )
-    except Exception as error:
-        # One bad cell must not cost the others; the log keeps the whole story.
+    except Exception as error:  # noqa: BLE001  # one bad cell must not cost the others
         channel.send("cell_failed", cell=item.cell.id, **_told(error))
     else:
         channel.send("cell_done", cell=item.cell.id)

@@ -110,7 +110,8 @@ def record(index: int, *, score: float | None, choices: tuple[str, ...] = LABELS
         "target": str(target), "logprobs": logprobs, "greedy": tuple(False for _ in choices),
         "prediction": picked, "metrics": {"acc": score}, "score": score, "context_tokens": 30, "context_chars": 120,
         "context_bytes": 125, "answer_tokens": tuple(1 for _ in choices), "doc": json.dumps({"text": "…"}),
-        "arguments": "[]", "doc_hash": digest(index), "prompt_hash": digest(["p", index]), "target_hash": digest(target),
+        "arguments": "[]", "responses": "[]", "filtered": "[]", "filter": "none",
+        "doc_hash": digest(index), "prompt_hash": digest(["p", index]), "target_hash": digest(target),
     }  # fmt: skip
     return Record.model_validate(fields | changes)
 
@@ -197,7 +198,7 @@ def _manifest(plan: Plan, tasks: dict[str, Task], cells: tuple[Cell, ...], skipp
 
 
 def _fill(writer: RunWriter, plan: Plan, cell: Cell, index: int) -> None:
-    last = sorted(plan.models)[-1] == cell.model
+    last = max(plan.models) == cell.model
     failed = plan.holes and last and cell.task == "toy_facts_ja"
     pending = plan.holes and last and cell.task == "toy_topics_gl"
     if failed:

@@ -54,7 +54,10 @@ def collect(locales: Mapping[str, Locale]) -> dict[str, Names]:
         return {code: {lang: getattr(loc, kind)[code] for lang, loc in locales.items()} for code in sorted(codes)}
 
     tender = {
-        code for spans in get_global("territory_currencies").values() for code, _, end, legal in spans if legal and not end
+        code
+        for spans in get_global("territory_currencies").values()
+        for code, _, end, legal in spans
+        if legal and not end
     }
     countries = get_global("territory_languages")
     units: Names = {}
@@ -63,7 +66,9 @@ def collect(locales: Mapping[str, Locale]) -> dict[str, Names]:
         if all(names.values()):
             units[symbol] = {lang: str(name) for lang, name in names.items()}
     return {
-        "territories": {c: n for c, n in common("territories").items() if re.fullmatch("[A-Z]{2}", c) and c in countries},
+        "territories": {
+            c: n for c, n in common("territories").items() if re.fullmatch("[A-Z]{2}", c) and c in countries
+        },
         "languages": {c: n for c, n in common("languages").items() if re.fullmatch("[a-z]{2}", c)},
         "currencies": {c: n for c, n in common("currencies").items() if c in tender},
         "units": units,

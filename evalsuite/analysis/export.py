@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,13 @@ def export_table(run: RunFolder, out: Path, *, csv: bool) -> Path:
     if csv:
         for place, column in enumerate(whole.schema):
             if pa.types.is_list(column.type):
-                texts = [None if v is None else json.dumps(v, ensure_ascii=False) for v in whole[column.name].to_pylist()]
+                texts = [
+                    None if v is None else json.dumps(v, ensure_ascii=False) for v in whole[column.name].to_pylist()
+                ]
                 whole = whole.set_column(place, column.name, pa.array(texts, pa.string()))
-    _atomically(out, lambda path: pa_csv.write_csv(whole, path) if csv else pq.write_table(whole, path, compression="zstd"))
+    _atomically(
+        out, lambda path: pa_csv.write_csv(whole, path) if csv else pq.write_table(whole, path, compression="zstd")
+    )
     return out
 
 
@@ -66,11 +70,15 @@ def export_lm_eval(run: RunFolder, out: Path) -> list[Path]:
         form = "" if cell.prompt_form.value == "native" else f"_{cell.prompt_form.value}"
         path = out / f"{cell.model}{form}" / f"samples_{cell.task}_{stamp}.jsonl"
         lines = "".join(json.dumps(_sample(record), ensure_ascii=False) + "\n" for record in records)
-        _atomically(path, lambda part, text=lines: part.write_text(text, encoding="utf-8"))
+        _atomically(path, partial(_write_text, lines))
         paths.append(path)
     if not paths:
         raise StoreError(f"{run.path} has no items to export", fix="run the sweep first")
     return paths
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def _sample(record: Record) -> dict[str, Any]:
@@ -80,7 +88,8 @@ def _sample(record: Record) -> dict[str, Any]:
         "doc": json.loads(record.doc),
         "target": record.target,
         "arguments": {
-            f"gen_args_{i}": {f"arg_{j}": value for j, value in enumerate(argument)} for i, argument in enumerate(arguments)
+            f"gen_args_{i}": {f"arg_{j}": value for j, value in enumerate(argument)}
+            for i, argument in enumerate(arguments)
         },
         "resps": _texts(json.loads(record.responses)),
         "filtered_resps": _texts(json.loads(record.filtered)),
@@ -103,6 +112,8 @@ def _atomically(path: Path, write: Callable[[Path], Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
         write(part)
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}", fix="give another place with --out") from error
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}", fix="give another place with --out"
+        ) from error

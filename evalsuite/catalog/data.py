@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
 from evalsuite.errors import DataMissingError, InputError
 from evalsuite.records import Task
 

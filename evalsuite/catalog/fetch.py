@@ -88,7 +88,7 @@ def fetch_model(
     """
     root = cache or cache_dir()
     if model.source.kind == "file":
-        return _use_file(model, root, verify)
+        return _use_file(model, root, verify=verify)
     target = _target(model, root)
     with storage_errors(root):
         if not verify and (fast := _unchanged(model, target)) is not None:
@@ -119,7 +119,7 @@ def _bring(model: Model, target: Path, progress: Progress) -> FetchedModel:
         state = delivery.path.stat()
         # The stamp comes first: without its file it says nothing, but a file without it would be hashed again.
         _write_stamp(target, _Stamp(delivery.sha256, state.st_size, state.st_mtime_ns, delivery.revision))
-        os.replace(delivery.path, target)
+        delivery.path.replace(target)
     finally:
         progress.stop()
     shutil.rmtree(work, ignore_errors=True)
@@ -186,7 +186,7 @@ def _cached(model: Model, target: Path, *, verify: bool, keep_wrong: bool) -> Fe
     return FetchedModel(target, found, state.st_size, revision)
 
 
-def _use_file(model: Model, root: Path, verify: bool) -> FetchedModel:
+def _use_file(model: Model, root: Path, *, verify: bool) -> FetchedModel:
     from evalsuite.catalog.sources.file import file_sha256
 
     path = model.source.path
@@ -238,4 +238,4 @@ def _write_stamp(target: Path, stamp: _Stamp) -> None:
     path = _stamp_path(target)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(json.dumps(stamp.__dict__), encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)

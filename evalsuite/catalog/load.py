@@ -37,7 +37,9 @@ def load_catalog(include: Sequence[Path] = ()) -> Catalog:
     """
     for folder in include:
         if not folder.is_dir():
-            raise InputError(f"include folder {folder} does not exist", fix="give a folder with tasks/, langs/ or models/ in it")
+            raise InputError(
+                f"include folder {folder} does not exist", fix="give a folder with tasks/, langs/ or models/ in it"
+            )
     languages, tasks = load_languages(include), load_tasks(include)
     for task in tasks.values():
         if task.language not in languages:

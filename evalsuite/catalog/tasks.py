@@ -26,13 +26,18 @@ class _Loader(yaml.SafeLoader):
     """Reads lm-eval's `!function` tags as text; nothing is imported."""
 
 
-_Loader.add_constructor("!function", lambda loader, node: _Function(str(loader.construct_scalar(node))))
-
-
 class _Function(str):
     """The name of a Python function, `module.name`."""
 
     __slots__ = ()
+
+
+def _function(loader: yaml.SafeLoader, node: yaml.Node) -> _Function:
+    assert isinstance(node, yaml.ScalarNode)
+    return _Function(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("!function", _function)
 
 
 def task_folders(include: Sequence[Path] = ()) -> list[Path]:
@@ -83,7 +88,9 @@ def resolve_tasks(
         members = [task for task in tasks.values() if name in _names_of(task)]
         if not members:
             known = {known for task in tasks.values() for known in _names_of(task)}
-            raise InputError(f"unknown task {name!r}", fix=suggest(name, known, kind="task", show="evalsuite tasks list"))
+            raise InputError(
+                f"unknown task {name!r}", fix=suggest(name, known, kind="task", show="evalsuite tasks list")
+            )
         for code in codes:
             found = [task for task in members if task.language == code]
             chosen.update({task.name: task for task in found})
@@ -101,7 +108,8 @@ def _load(path: Path) -> Task:
     metadata = config.get("metadata")
     if not isinstance(metadata, dict):
         raise CatalogError(
-            f"{path}: metadata: missing", fix="give the task our metadata (language, family, chance, ...), see docs/tasks.md"
+            f"{path}: metadata: missing",
+            fix="give the task our metadata (language, family, chance, ...), see docs/tasks.md",
         )
     helpers = {f.rpartition(".")[0] for f in _functions(config)}
     files |= {(path.parent / f"{h.replace('.', '/')}.py") for h in helpers}
@@ -124,13 +132,16 @@ def _load(path: Path) -> Task:
     return validate(
         Task,
         {
-            **{"chance": None, "parallel_group": None, "id_column": None, "suite": ()},
+            "chance": None,
+            "parallel_group": None,
+            "id_column": None,
+            "suite": (),
             **fields,
             "name": config.get("task"),
             "output_type": config.get("output_type"),
             "data": data,
             "path": path,
-            "sha256": _hash([*sorted(f for f in files if f.is_file()), *data_files], path.parent),
+            "sha256": _hash([*sorted(f for f in files if f.is_file()), *data_files]),
         },
         path,
         lambda loc: line_of(("metadata", *loc)) if loc and loc[0] in _METADATA else line_of(loc),
@@ -168,7 +179,7 @@ def _functions(value: Any) -> Iterable[_Function]:
             yield from _functions(item)
 
 
-def _hash(files: Sequence[Path], base: Path) -> str:
+def _hash(files: Sequence[Path]) -> str:
     """Hash files by name and content; the place of the checkout does not matter."""
     whole = hashlib.sha256()
     for path in dict.fromkeys(p.resolve() for p in files):

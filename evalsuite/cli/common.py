@@ -164,7 +164,7 @@ class RunBar:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, description=_plain(text))
         else:
-            console.print(f"[{self._seen}/{self._cells}] {_plain(text)}{self._left()}", markup=False)
+            console.print(f"[{self._seen}/{self._cells}] {text}{self._left()}", markup=False, soft_wrap=True)
 
     def _left(self) -> str:
         """Return the time left, once there is enough to judge by."""
@@ -172,7 +172,9 @@ class RunBar:
         if not self._done or spent < 5:
             return ""
         left = spent / self._done * (self._items - self._done)
-        return f"  {self._done}/{self._items} items, {self._tokens / spent:.0f} tokens/s, about {left / 60:.1f} min left"
+        return (
+            f"  {self._done}/{self._items} items, {self._tokens / spent:.0f} tokens/s, about {left / 60:.1f} min left"
+        )
 
     def advance(self, items: int, tokens: int) -> None:
         self._done += items

@@ -43,7 +43,7 @@ def command(
     name = run.resolve().name
     if form is Format.LM_EVAL:
         paths = export_lm_eval(folder, out or run.with_name(f"{name}-lm-eval"))
-        console.print(f"{len(paths)} files in {out or run.with_name(f'{name}-lm-eval')}", markup=False)
+        console.print(f"{len(paths)} files in {out or run.with_name(f'{name}-lm-eval')}", markup=False, soft_wrap=True)
         return
     path = export_table(folder, out or run.with_name(f"{name}.{form.value}"), csv=form is Format.CSV)
-    console.print(f"items: {path}", markup=False)
+    console.print(f"items: {path}", markup=False, soft_wrap=True)

@@ -89,7 +89,7 @@ def fetch(
     chosen = [resolve_model(ModelRef.model_validate(one), catalog) for one in name]
     found = []
     for model in chosen:
-        console.print(f"{model.name}: {model.licence} {model.licence_url or ''}".rstrip(), markup=False)
+        console.print(f"{model.name}: {model.licence} {model.licence_url or ''}".rstrip(), markup=False, soft_wrap=True)
         fetched = fetch_model(model, offline=offline, progress=FetchBar(), verify=verify)
         found.append({"name": model.name, "path": str(fetched.path), "sha256": fetched.sha256, "bytes": fetched.bytes})
         if not as_json:

@@ -63,10 +63,14 @@ def command(
     seconds = sum(estimate.seconds for estimate in plan.estimates.values())
     console.print(f"{len(rows)} cells; very roughly {max(1, round(seconds / 60))} min on this machine")
     for skip in plan.skips:
-        console.print(f"skipped: {skip.task} ({skip.language}): {skip.reason}", markup=False)
+        console.print(f"skipped: {skip.task} ({skip.language}): {skip.reason}", markup=False, soft_wrap=True)
         if skip.fix:
-            console.print(f"  fix: {skip.fix}", markup=False)
+            console.print(f"  fix: {skip.fix}", markup=False, soft_wrap=True)
     for name in to_fetch:
         planned = plan.models[name].model
         size = f", {planned.bytes / 2**20:.0f} MiB" if planned.bytes else ""
-        console.print(f"`evalsuite run` would fetch {name} ({planned.source}{size}; {planned.licence})", markup=False)
+        console.print(
+            f"`evalsuite run` would fetch {name} ({planned.source}{size}; {planned.licence})",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -23,7 +23,9 @@ SweepArgument = Annotated[Path | None, typer.Argument(metavar="[SWEEP.yaml]", he
 ModelOption = Annotated[
     list[str] | None, typer.Option("--model", "-m", help="Catalog name or path of a .gguf file. May be repeated.")
 ]
-LangsOption = Annotated[list[str] | None, typer.Option("--langs", "-l", help="Languages, such as es,eu. Default: all seven.")]
+LangsOption = Annotated[
+    list[str] | None, typer.Option("--langs", "-l", help="Languages, such as es,eu. Default: all seven.")
+]
 TasksOption = Annotated[
     list[str] | None, typer.Option("--tasks", "-t", help="Tasks, groups, families or suites. Default: starter.")
 ]
@@ -81,7 +83,9 @@ class Request:
             return Sweep.model_validate({**defaults, "name": name[:80].lstrip("._+-") or "run", **given})
         except ValidationError as error:
             first = error.errors()[0]
-            raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']} (given: {first['input']!r})") from error
+            raise InputError(
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']} (given: {first['input']!r})"
+            ) from error
 
     def catalog(self, sweep: Sweep) -> Catalog:
         """Return the catalog with the sweep's own folders."""

@@ -58,7 +58,11 @@ def command(
         plan = request.plan(download=True)
         for skip in plan.skips:
             what = f"{skip.model} × {skip.task}" if skip.model else f"{skip.task} ({skip.language})"
-            console.print(f"skipped: {what}: {skip.reason}" + (f" (fix: {skip.fix})" if skip.fix else ""), markup=False)
+            console.print(
+                f"skipped: {what}: {skip.reason}" + (f" (fix: {skip.fix})" if skip.fix else ""),
+                markup=False,
+                soft_wrap=True,
+            )
         site = Site(tuple(task_folders(plan.sweep.include)), mirror_from(data), offline)
         bar = RunBar()
         try:

@@ -49,7 +49,9 @@ def list_tasks(
     Console(highlight=False).print(table)
 
 
-@app.command("show", epilog="Examples:\n\n  evalsuite tasks show labels_eu\n\n  evalsuite tasks show sib200_es --data ../mirror")
+@app.command(
+    "show", epilog="Examples:\n\n  evalsuite tasks show labels_eu\n\n  evalsuite tasks show sib200_es --data ../mirror"
+)
 @told
 def show(
     name: Annotated[str, typer.Argument(help="Task name, such as labels_eu.")],

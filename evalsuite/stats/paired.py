@@ -160,9 +160,7 @@ def _binary(a: NDArray[np.bool_], b: NDArray[np.bool_], level: float) -> PairedD
     )
 
 
-def _real(
-    a: NDArray[np.float64], b: NDArray[np.float64], rng: np.random.Generator, level: float
-) -> PairedDifference:
+def _real(a: NDArray[np.float64], b: NDArray[np.float64], rng: np.random.Generator, level: float) -> PairedDifference:
     d = a - b
     low: float | None = None
     high: float | None = None

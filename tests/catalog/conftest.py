@@ -110,7 +110,8 @@ class Handler(BaseHTTPRequestHandler):
         if match and site.ranges:
             start = int(match[1])
             if start >= len(data):
-                return self.send(416, {"Content-Range": f"bytes */{len(data)}"}, b"", 0)
+                self.send(416, {"Content-Range": f"bytes */{len(data)}"}, b"", 0)
+                return
             status, headers = 206, {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
         rest = data[start:]
         cut = site.cut_at if body and site.cuts else len(rest)

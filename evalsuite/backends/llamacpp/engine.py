@@ -22,6 +22,8 @@ _LOGIT_BYTES = 256 * 2**20
 _BATCH_TOKENS = 512
 """Tree tokens per batch. Every token attends over the whole batch's cells, so that larger ones cost more per token."""
 _UBATCH = 63
+"""Tokens per micro-batch. From 64 on, flash attention sums over tiles whose bounds depend on what else is cached, and a
+score would depend on its neighbours in the batch (docs/scoring.md)."""
 _MAX_SEQUENCES = 256
 _BLOCK_BYTES = 16 * 2**20
 """Logits that are reduced at once; stays near the size of a processor's cache."""
@@ -71,6 +73,9 @@ class Engine:
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = 0
+        # Repacked weights are multiplied four rows at a time and round a remainder otherwise, so that a score would
+        # depend on its neighbours in the batch (docs/scoring.md).
+        params.use_extra_bufts = False
         self._model: Any = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
             raise _load_error(path)
@@ -234,7 +239,8 @@ class Engine:
         for start in range(0, count, _BATCH_TOKENS):
             logits = self._decode(batch, start, min(start + _BATCH_TOKENS, count))
         assert logits is not None
-        return logits[0]
+        first: Floats = logits[0]
+        return first
 
     # --- the context
 
@@ -254,6 +260,7 @@ class Engine:
         params.n_ubatch = _UBATCH
         params.n_seq_max = 1 if self.recurrent else _MAX_SEQUENCES
         params.n_threads = params.n_threads_batch = self.threads
+        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
         params.kv_unified = True
         # A sliding-window cache drops old tokens, which sequences that share a beginning may still need.
         params.swa_full = True

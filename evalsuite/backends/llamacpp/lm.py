@@ -163,7 +163,9 @@ class LlamaCppLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         limit = int(options.get("max_gen_toks", options.get("max_tokens", _DEFAULT_ANSWER_TOKENS)))
         self.engine.check_length(len(tokens) + limit)
         stops = options.get("until") or []
-        pattern = re.compile("|".join(re.escape(s) for s in ([stops] if isinstance(stops, str) else stops) if s) or "(?!)")
+        pattern = re.compile(
+            "|".join(re.escape(s) for s in ([stops] if isinstance(stops, str) else stops) if s) or "(?!)"
+        )
         choose = _sampler(options)
         logits = self.engine.prefill(tokens)
         data = bytearray()

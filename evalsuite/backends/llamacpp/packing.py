@@ -76,7 +76,9 @@ class _Tree:
         path = request.tokens[:-1]
         node, shared = self._walk(path)
         new_rows = sum(
-            1 for depth in range(request.scored_from - 1, len(path)) if depth >= shared or node[depth] not in self.predicts
+            1
+            for depth in range(request.scored_from - 1, len(path))
+            if depth >= shared or node[depth] not in self.predicts
         )
         ends_on_leaf = shared > 0 and node[shared - 1] in self.leaves
         new_sequences = int(shared < len(path) and not ends_on_leaf)

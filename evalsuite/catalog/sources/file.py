@@ -56,6 +56,6 @@ def _save(store: Path, known: dict[str, object]) -> None:
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        os.replace(temporary, store)
+        temporary.replace(store)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""Every table of a run, and all of them at once: what a report is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalsuite.analysis.gap_table import comparisons, gaps
+from evalsuite.analysis.load import Run
+from evalsuite.analysis.rows import ComparisonRow, FailureRow, GapRow, ScoreRow, TokenRow, split_fix
+from evalsuite.analysis.score_table import scores
+from evalsuite.analysis.token_table import token_tax
+from evalsuite.records import CellStatus
+
+__all__ = ["Tables", "analyse", "comparisons", "failures", "gaps", "scores", "token_tax"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """All tables of one run."""
+
+    scores: tuple[ScoreRow, ...]
+    gaps: tuple[GapRow, ...]
+    comparisons: tuple[ComparisonRow, ...]
+    tokens: tuple[TokenRow, ...]
+    failures: tuple[FailureRow, ...]
+
+
+def analyse(run: Run) -> Tables:
+    """Return all tables of a run."""
+    return Tables(
+        scores=scores(run),
+        gaps=gaps(run),
+        comparisons=comparisons(run),
+        tokens=token_tax(run),
+        failures=failures(run),
+    )
+
+
+def failures(run: Run) -> tuple[FailureRow, ...]:
+    """Return every cell that is not whole: failed, then pending, then skipped, each with its reason."""
+    rows = [
+        _unfinished(run, index)
+        for status in (CellStatus.FAILED, CellStatus.PENDING, CellStatus.SKIPPED)
+        for index, result in enumerate(run.results)
+        if result.status is status
+    ]
+    rows += [
+        FailureRow(
+            status=CellStatus.SKIPPED,
+            model=skip.model,
+            task=skip.task,
+            language=skip.language,
+            form=None,
+            reason=skip.reason,
+            fix=skip.fix,
+            done=0,
+            planned=None,
+        )
+        for skip in run.skips
+    ]
+    # One task may be skipped once for each prompt form, for the same reason.
+    return tuple(dict.fromkeys(rows))
+
+
+def _unfinished(run: Run, index: int) -> FailureRow:
+    result = run.results[index]
+    reason, fix = split_fix(result.reason)
+    frame = run.frames.get(result.cell.id)
+    return FailureRow(
+        status=result.status,
+        model=result.cell.model,
+        task=result.cell.task,
+        language=result.cell.language,
+        form=result.cell.prompt_form,
+        reason=reason,
+        fix=fix,
+        done=0 if frame is None else len(frame),
+        planned=len(result.cell.item_indices),
+    )

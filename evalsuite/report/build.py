@@ -1,0 +1,100 @@
+"""Builds the report: a run folder goes in, one self-contained HTML file comes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from evalsuite import __version__
+from evalsuite.analysis import load_run
+from evalsuite.analysis.load import Run
+from evalsuite.analysis.metrics import SCORINGS
+from evalsuite.analysis.tables import analyse
+from evalsuite.catalog.paths import data_root
+from evalsuite.errors import StoreError
+from evalsuite.report.names import Names
+from evalsuite.report.panels import Panels
+from evalsuite.report.provenance import (
+    build_provenance,
+    data_text,
+    group_facts,
+    sample_text,
+    source_text,
+    task_items,
+)
+from evalsuite.report.sections import build_sections
+from evalsuite.report.summary import summarise
+from evalsuite.report.text import load_text
+
+__all__ = ["build_report", "render"]
+
+
+def build_report(run_path: Path, out: Path) -> Path:
+    """Write the report of a run folder to `out` and return it.
+
+    The same folder and the same version always give the same bytes.
+
+    Raises:
+        StoreError: The run folder cannot be read, or `out` cannot be written.
+    """
+    _write(out, render(load_run(run_path)))
+    return out
+
+
+def render(run: Run) -> str:
+    """Return the report of a run as HTML."""
+    folder = data_root("reports")
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        # Everything is data from elsewhere, whatever the template's file name: escape all of it.
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(**_context(run, folder))
+
+
+def _context(run: Run, folder: Path) -> dict[str, Any]:
+    text = load_text(folder / "strings")
+    names = Names(run, text)
+    tables = analyse(run)
+    sample = sample_text(run, text)
+    return {
+        "t": text,
+        "run": run,
+        "manifest": run.manifest,
+        "tables": tables,
+        "names": names,
+        "show": Panels(text, names, tables.scores),
+        "sections": build_sections(run, tables, names, text),
+        "summary": summarise(run, tables, names, text, sample),
+        "provenance": build_provenance(run, tables, names, text),
+        "sample": sample,
+        "groups": group_facts(run, names, text),
+        "task_items": task_items(run, text),
+        "items_scored": sum(r.estimate.n for r in tables.scores),
+        "scorings": SCORINGS,
+        "source_text": source_text,
+        "data_text": data_text,
+        # Our own file, not data: escaping it would break its selectors.
+        "style": Markup((folder / "style.css").read_text(encoding="utf-8")),  # noqa: S704
+        "version": __version__,
+        "folder": run.path.resolve().name,
+    }
+
+
+def _write(out: Path, html: str) -> None:
+    # Written beside its place and moved there: an earlier report stays whole until the new one is.
+    part = out.with_name(out.name + ".part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(html, encoding="utf-8", newline="\n")
+        part.replace(out)
+    except OSError as error:
+        raise StoreError(
+            f"{out} cannot be written: {error.strerror or error}", fix="give another file with --out"
+        ) from error

@@ -1,0 +1,224 @@
+"""Draws one panel of a figure: languages down the side, a point or bar with its interval for each model."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalsuite.report.svg import inline_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["MARKERS", "Mark", "Panel", "RowLabel", "draw", "marker_path", "series_class"]
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""Shape of each series: colour is never the only sign."""
+
+_COLOURS = 7
+"""Series colours in the style sheet (Okabe and Ito 2008, without black); shapes shift when they repeat."""
+
+# Stand-ins that matplotlib draws with; `inline_svg` puts the style sheet's variables in their place.
+_INK, _MUTED, _GRID, _SURFACE = "#010101", "#020202", "#030303", "#040404"
+_SERIES = tuple(f"#1000{i:02x}" for i in range(_COLOURS))
+_THEME = {
+    _INK: "var(--ink)",
+    _MUTED: "var(--muted)",
+    _GRID: "var(--grid)",
+    _SURFACE: "var(--surface)",
+    **{colour: f"var(--series-{i + 1})" for i, colour in enumerate(_SERIES)},
+}
+
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 440.0, 112.0, 18.0, 22.0, 46.0
+_ROW_MIN, _MARK_STEP, _ROW_PAD = 38.0, 15.0, 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class RowLabel:
+    """Label of one row, with a second line in smaller type."""
+
+    text: str
+    detail: str = ""
+    chance: float | None = None
+    """Where the row's dashed mark stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One point of a panel."""
+
+    row: int
+    series: int
+    value: float
+    low: float | None = None
+    high: float | None = None
+    filled: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What one panel shows."""
+
+    id: str
+    title: str
+    description: str
+    rows: tuple[RowLabel, ...]
+    marks: tuple[Mark, ...]
+    series: int
+    """Number of series that share a row."""
+    axis: str
+    limits: tuple[float, float]
+    tick: Callable[[float], str]
+    chance_label: str = ""
+    zero_line: bool = False
+    bars: bool = False
+    empty: str = ""
+    """What to write in a row that has no marks, so that it is not read as a zero."""
+
+
+def draw(panel: Panel) -> str:
+    """Return a panel as an inline SVG element; the same panel always gives the same text."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    row_height = max(_ROW_MIN, _ROW_PAD + _MARK_STEP * panel.series)
+    height = _TOP + _BOTTOM + row_height * len(panel.rows)
+    with mpl.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "evalsuite",
+            # A model's name may hold dollar signs: never read it as a formula.
+            "text.parse_math": False,
+            "text.usetex": False,
+            "font.family": "DejaVu Sans",
+            "path.simplify": False,
+        }
+    ):
+        figure = Figure(figsize=(_WIDTH / 72, height / 72), facecolor="none")
+        FigureCanvasSVG(figure)
+        axes = figure.add_axes(
+            (
+                _LEFT / _WIDTH,
+                _BOTTOM / height,
+                (_WIDTH - _LEFT - _RIGHT) / _WIDTH,
+                (height - _TOP - _BOTTOM) / height,
+            )
+        )
+        axes.set_facecolor("none")
+        _frame(axes, panel)
+        _rows(axes, panel)
+        _marks(axes, panel, row_height)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return inline_svg(out.getvalue(), prefix=panel.id, title=panel.title, description=panel.description, colours=_THEME)
+
+
+def series_class(series: int) -> int:
+    """Return the number (1 to 7) of a series' colour in the style sheet."""
+    return series % _COLOURS + 1
+
+
+def marker_path(series: int) -> str:
+    """Return the shape of a series as an SVG path about the origin, about 10 units across; for keys."""
+    return {
+        "o": "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0Z",
+        "s": "M-4.5 -4.5H4.5V4.5H-4.5Z",
+        "^": "M0 -5.5L5.5 4.5H-5.5Z",
+        "D": "M0 -6L6 0L0 6L-6 0Z",
+        "v": "M0 5.5L5.5 -4.5H-5.5Z",
+        "P": "M-1.8 -5.5H1.8V-1.8H5.5V1.8H1.8V5.5H-1.8V1.8H-5.5V-1.8H-1.8Z",
+        "X": "M-5 -2.5L-2.5 -5L0 -2.5L2.5 -5L5 -2.5L2.5 0L5 2.5L2.5 5L0 2.5L-2.5 5L-5 2.5L-2.5 0Z",
+    }[_marker(series)]
+
+
+def _marker(series: int) -> str:
+    # Past seven series the colours repeat; the shift gives the repeated colour another shape.
+    return MARKERS[(series + series // _COLOURS) % len(MARKERS)]
+
+
+def _frame(axes: Axes, panel: Panel) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_xlim(*panel.limits)
+    axes.set_ylim(len(panel.rows) - 0.5, -0.5)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(_GRID)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.tick(value)))
+    axes.tick_params(axis="x", length=0, pad=6, labelsize=12.5, labelcolor=_MUTED)
+    axes.tick_params(axis="y", length=0, labelleft=False)
+    axes.grid(visible=True, axis="x", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_yticks([])
+    axes.set_xlabel(panel.axis, fontsize=12.5, color=_MUTED, labelpad=5)
+    if panel.zero_line:
+        axes.axvline(0, color=_INK, linewidth=1.2, zorder=1.5)
+
+
+def _rows(axes: Axes, panel: Panel) -> None:
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.figure
+    base = axes.get_yaxis_transform()
+    for i, row in enumerate(panel.rows):
+        shift = 6.5 if row.detail else 0.0
+        for text, dy, size, colour in ((row.text, shift, 14, _INK), (row.detail, -9.0, 11.5, _MUTED)):
+            if text:
+                where = base + ScaledTranslation(-10 / 72, dy / 72, figure.dpi_scale_trans)
+                axes.text(0, i, text, transform=where, ha="right", va="center", fontsize=size, color=colour)
+        if i:
+            axes.plot(
+                [-_LEFT / (_WIDTH - _LEFT - _RIGHT), 1],
+                [i - 0.5, i - 0.5],
+                transform=base,
+                color=_GRID,
+                linewidth=0.6,
+                clip_on=False,
+                zorder=0.5,
+            )
+        if panel.empty and not any(mark.row == i for mark in panel.marks):
+            at = base + ScaledTranslation(10 / 72, 0, figure.dpi_scale_trans)
+            axes.text(0, i, panel.empty, transform=at, va="center", fontsize=11.5, color=_MUTED)
+        if row.chance is not None:
+            axes.plot([row.chance] * 2, [i - 0.5, i + 0.5], color=_INK, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
+    if panel.chance_label and panel.rows and panel.rows[0].chance is not None:
+        # Beside the mark rather than on it when the mark is near the left edge, where the label would be cut.
+        chance = panel.rows[0].chance
+        left = (chance - panel.limits[0]) / (panel.limits[1] - panel.limits[0]) < 0.2
+        where = axes.get_xaxis_transform() + ScaledTranslation(0, 6 / 72, figure.dpi_scale_trans)
+        axes.text(
+            chance, 1, panel.chance_label, transform=where, ha="left" if left else "center", fontsize=12, color=_INK
+        )
+
+
+def _marks(axes: Axes, panel: Panel, row_height: float) -> None:
+    from matplotlib.transforms import ScaledTranslation
+
+    step = _MARK_STEP / row_height
+    for mark in panel.marks:
+        colour = _SERIES[mark.series % _COLOURS]
+        y = mark.row + step * (mark.series - (panel.series - 1) / 2)
+        if panel.bars:
+            axes.plot([0, mark.value], [y, y], color=colour, linewidth=5, alpha=0.55, solid_capstyle="butt", zorder=2)
+        if mark.low is not None and mark.high is not None:
+            axes.plot([mark.low, mark.high], [y, y], color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
+        axes.plot(
+            [mark.value],
+            [y],
+            marker=_marker(mark.series),
+            markersize=7,
+            markerfacecolor=colour if mark.filled else _SURFACE,
+            markeredgecolor=colour,
+            markeredgewidth=1.6,
+            linestyle="none",
+            clip_on=False,
+            zorder=3,
+        )
+        if mark.text:
+            where = axes.transData + ScaledTranslation(9 / 72, 0, axes.figure.dpi_scale_trans)
+            axes.text(mark.value, y, mark.text, transform=where, va="center", ha="left", fontsize=11.5, color=_INK)

@@ -1,0 +1,88 @@
+"""How models, languages and groups are called in a report, and which colour and shape each series has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from evalsuite.analysis.load import Run
+from evalsuite.records import PromptForm
+from evalsuite.report.figures import marker_path, series_class
+from evalsuite.report.text import Text
+
+__all__ = ["LanguageName", "Names", "Series"]
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageName:
+    """A language's name in English and in itself."""
+
+    code: str
+    english: str
+    native: str
+    low: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One model in one prompt form: a colour and a shape throughout the report."""
+
+    index: int
+    model: str
+    form: PromptForm
+    label: str
+
+    @property
+    def colour(self) -> int:
+        """Number of the colour in the style sheet."""
+        return series_class(self.index)
+
+    @property
+    def path(self) -> str:
+        """Shape, for a key."""
+        return marker_path(self.index)
+
+
+class Names:
+    """Names of everything in one run."""
+
+    def __init__(self, run: Run, text: Text) -> None:
+        self._run = run
+        self._text = text
+
+    def model(self, name: str) -> str:
+        """Return a model's title, or its name where two models have the same title."""
+        models = self._run.manifest.models
+        if name not in models:
+            return name
+        title = models[name].title
+        return name if [m.title for m in models.values()].count(title) > 1 else title
+
+    def language(self, code: str) -> LanguageName:
+        """Return what to call a language; a code that the run does not describe stands for itself."""
+        known = self._run.language(code)
+        if known is None:
+            return LanguageName(code, code, "", low=False)
+        return LanguageName(code, known.english_name, known.name, known.tier == "low")
+
+    def form(self, form: PromptForm) -> str:
+        """Return what to call a prompt form."""
+        return self._text(f"word.{form.value}")
+
+    def group(self, group: str, form: PromptForm) -> str:
+        """Return what to call a group; the prompt form is named only where the run has several."""
+        return group if len(self._run.forms) == 1 else f"{group} ({self.form(form)})"
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """Every model × prompt form, in the order of every figure and table."""
+        pairs = [(model, form) for model in self._run.models for form in self._run.forms]
+        many = len(self._run.forms) > 1
+        return tuple(
+            Series(i, model, form, f"{self.model(model)} ({self.form(form)})" if many else self.model(model))
+            for i, (model, form) in enumerate(pairs)
+        )
+
+    def series_of(self, model: str, form: PromptForm) -> Series:
+        """Return the series of a model in a prompt form."""
+        return next(s for s in self.series if s.model == model and s.form is form)

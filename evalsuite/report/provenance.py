@@ -1,0 +1,218 @@
+"""Where every number came from: files, versions, device, settings and the work that was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from evalsuite.analysis.load import Run
+from evalsuite.analysis.tables import Tables
+from evalsuite.records import CellResult, DataRef, Model
+from evalsuite.report.names import Names
+from evalsuite.report.text import MISSING, Text
+
+__all__ = [
+    "GroupFact",
+    "Provenance",
+    "Work",
+    "build_provenance",
+    "data_text",
+    "group_facts",
+    "sample_text",
+    "source_text",
+    "task_items",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Work done by one model."""
+
+    model: str
+    cells: int
+    items: int
+    wall: str
+    tokens: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFact:
+    """What one group of tasks is, as text."""
+
+    group: str
+    parallel: bool
+    families: str
+    languages: str
+    metrics: str
+    chances: str
+    items: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Pairs of label and value, and the work by model."""
+
+    run: tuple[tuple[str, str], ...]
+    device: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    work: tuple[Work, ...]
+    statistics: tuple[str, ...]
+
+
+def build_provenance(run: Run, tables: Tables, names: Names, text: Text) -> Provenance:
+    """Return what traces the numbers of a run."""
+    return Provenance(
+        run=_run(run, names, text),
+        device=_device(run, text),
+        versions=tuple(sorted(run.manifest.versions.items(), key=lambda pair: pair[0].casefold())),
+        work=tuple(_work(name, [r for r in run.results if r.cell.model == name], text) for name in run.models),
+        statistics=_statistics(tables, text),
+    )
+
+
+def source_text(model: Model) -> str:
+    """Return where a model file comes from; of a local file only its name, for a report leaves the machine."""
+    source = model.source
+    return f"file:{source.path.name}" if source.kind == "file" and source.path else str(source)
+
+
+def data_text(data: DataRef) -> str:
+    """Return where a task's items come from."""
+    if data.kind == "shipped":
+        return f"shipped with the task, {data.split}"
+    parts = [p for p in (data.path, data.config, data.split) if p]
+    return " / ".join(parts) + (f" @ {data.revision[:12]}" if data.revision else "")
+
+
+def group_facts(run: Run, names: Names, text: Text) -> tuple[GroupFact, ...]:
+    """Return what each group is: one row for all of its languages."""
+    shown = task_items(run, text)
+    facts = []
+    for group in run.groups:
+        tasks = [t for t in run.manifest.tasks.values() if run.group_of(t.name) == group]
+        codes = [code for code in run.languages if any(t.language == code for t in tasks)]
+        facts.append(
+            GroupFact(
+                group=group,
+                parallel=any(t.parallel_group for t in tasks),
+                families=_unique(t.family for t in tasks),
+                languages=", ".join(names.language(code).english for code in codes),
+                metrics=_unique(t.primary_metric for t in tasks),
+                chances=_unique(text.percent(t.chance) for t in tasks),
+                items=_unique(shown[t.name] for t in tasks if shown[t.name] != MISSING) or MISSING,
+                notes=tuple(dict.fromkeys(t.note for t in tasks if t.note)),
+            )
+        )
+    return tuple(facts)
+
+
+def sample_text(run: Run, text: Text) -> str | None:
+    """Return "60 of 204", or none where the sweep takes every item of every task."""
+    planned, limit = _planned(run), run.manifest.sweep.limit
+    if limit is None:
+        return None
+    totals = [run.manifest.tasks[name].items for name, n in planned.items() if n >= limit]
+    known = sorted({total for total in totals if total is not None})
+    if known and all(t is not None and t <= limit for t in totals):
+        return None
+    if not known or None in totals:
+        return text.integer(limit)
+    low, high = text.integer(known[0]), text.integer(known[-1])
+    total = low if low == high else text("word.range", low=low, high=high)
+    return text("ran.items_of", n=limit, total=total)
+
+
+def task_items(run: Run, text: Text) -> dict[str, str]:
+    """Return how many items of each task are planned, of how many."""
+    planned = _planned(run)
+    shown = {}
+    for task in run.manifest.tasks.values():
+        if task.name not in planned:
+            shown[task.name] = MISSING
+        elif task.items is None:
+            shown[task.name] = text.integer(planned[task.name])
+        else:
+            shown[task.name] = text("ran.items_of", n=planned[task.name], total=task.items)
+    return shown
+
+
+def _planned(run: Run) -> dict[str, int]:
+    planned: dict[str, int] = {}
+    for cell in run.manifest.cells:
+        planned[cell.task] = max(planned.get(cell.task, 0), len(cell.item_indices))
+    return planned
+
+
+def _unique(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))
+
+
+def _run(run: Run, names: Names, text: Text) -> tuple[tuple[str, str], ...]:
+    manifest, sweep = run.manifest, run.manifest.sweep
+    reference = names.language(sweep.reference).english if sweep.reference else text("provenance.reference_default")
+    pairs = {
+        "command": manifest.command,
+        "created": manifest.created,
+        "made_by": manifest.evalsuite,
+        "sweep_tasks": ", ".join(sweep.tasks),
+        "forms": ", ".join(names.form(form) for form in run.forms),
+        "reference": reference,
+        "limit": text("provenance.limit_none") if sweep.limit is None else text.integer(sweep.limit),
+        "seed": str(sweep.seed),
+        "threads": text("provenance.threads_default") if sweep.threads is None else str(sweep.threads),
+        "wall": _total((r.wall_s for r in run.results), text.duration, text),
+        "tokens": _total((r.tokens for r in run.results), lambda n: text.integer(int(n)), text),
+    }
+    return tuple((text(f"provenance.{key}"), value) for key, value in pairs.items())
+
+
+def _device(run: Run, text: Text) -> tuple[tuple[str, str], ...]:
+    device = run.manifest.device
+    physical = MISSING if device.cores_physical is None else str(device.cores_physical)
+    pairs = {
+        "cpu": f"{device.cpu} ({device.architecture})",
+        "cores": f"{physical} / {device.cores_logical}",
+        "memory": f"{text.number(device.ram_bytes / 2**30)} GiB",
+        "os": device.os,
+        "kernel": device.kernel,
+        "governor": device.governor or text("word.unknown"),
+        "accelerators": ", ".join(device.accelerators) or text("word.none"),
+        "features": ", ".join(device.features) or text("word.unknown"),
+        "fingerprint": device.fingerprint,
+    }
+    return tuple((text(f"provenance.{key}"), value) for key, value in pairs.items())
+
+
+def _work(model: str, results: list[CellResult], text: Text) -> Work:
+    return Work(
+        model=model,
+        cells=len(results),
+        items=sum(r.items for r in results),
+        wall=_total((r.wall_s for r in results), text.duration, text),
+        tokens=_total((r.tokens for r in results), lambda n: text.integer(int(n)), text),
+    )
+
+
+def _total(values: Iterable[float | None], show: Callable[[float], str], text: Text) -> str:
+    every = list(values)
+    known = [v for v in every if v is not None]
+    if not known:
+        return MISSING
+    if len(known) == len(every):
+        return show(sum(known))
+    # A sum that leaves cells out says so; it is not the total.
+    return text("provenance.partly", value=show(sum(known)), n=len(known), total=len(every))
+
+
+def _statistics(tables: Tables, text: Text) -> tuple[str, ...]:
+    used = {r.estimate.method for r in tables.scores}
+    differences = [*(r.difference for r in tables.gaps), *(r.difference for r in tables.comparisons)]
+    used |= {d.interval_method for d in differences} | {d.test_method for d in differences}
+    used |= {r.ratio.method for r in tables.tokens if r.ratio.value is not None}
+    keys = {"wilson": "wilson", "bootstrap": "bootstrap", "newcombe": "newcombe", "mcnemar": "mcnemar"}
+    keys |= {"sign-flip": "signflip", "ratio": "ratio"}
+    said = [text(f"method.{key}") for method, key in keys.items() if method in used]
+    gaps = sum(1 for r in tables.gaps if r.difference.p is not None)
+    pairs = sum(1 for r in tables.comparisons if r.difference.p is not None)
+    return (*said, text("method.holm", gaps=gaps, pairs=pairs)) if gaps or pairs else tuple(said)

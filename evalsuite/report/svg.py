@@ -1,0 +1,79 @@
+"""Turns matplotlib's SVG into an element of a page: themed by CSS, labelled, free of outside references."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+
+__all__ = ["inline_svg"]
+
+_SVG = "http://www.w3.org/2000/svg"
+_XLINK = "{http://www.w3.org/1999/xlink}href"
+_FAMILY = re.compile(r"font-family:[^;]*;?\s*")
+_REFERENCE = re.compile(r"^#(.+)$|url\(#([^)]+)\)")
+_URL = re.compile(r"url\(#([^)]+)\)")
+_COLOUR = re.compile(r"#[0-9a-f]{6}\b")
+
+
+def inline_svg(source: str, *, prefix: str, title: str, description: str, colours: Mapping[str, str]) -> str:
+    """Return an `<svg>` element for an HTML page.
+
+    Colours that matplotlib wrote become CSS variables, so that one drawing serves light, dark and print; ids get a
+    prefix, so that several drawings can stand in one page; fonts become the page's.
+
+    Args:
+        source: What matplotlib wrote, with text as text.
+        prefix: Unique in the page.
+        title: Short label; becomes `aria-label` and `<title>`.
+        description: What the figure shows; becomes `<desc>`.
+        colours: Hex colour → CSS value, for every colour that was drawn with.
+    """
+    # The source is our own drawing, never a file from elsewhere: the standard parser is safe for it.
+    root = ET.fromstring(source)  # noqa: S314
+    _drop(root, {f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"})
+    used = {
+        name
+        for element in root.iter()
+        for value in element.attrib.values()
+        for found in _REFERENCE.finditer(value)
+        for name in found.groups()
+        if name
+    }
+    for element in root.iter():
+        _retarget(element, prefix, used)
+        if "style" in element.attrib:
+            element.set("style", _themed(element.attrib["style"], colours))
+        element.tag = element.tag.removeprefix(f"{{{_SVG}}}")
+    for name in ("width", "height", "version"):
+        root.attrib.pop(name, None)
+    root.attrib.update({"class": "fig", "role": "img", "aria-label": title, "focusable": "false"})
+    label, text = ET.Element("title"), ET.Element("desc")
+    label.text, text.text = title, description
+    root.insert(0, label)
+    root.insert(1, text)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _drop(parent: ET.Element, tags: set[str]) -> None:
+    for child in list(parent):
+        if child.tag in tags:
+            parent.remove(child)
+        else:
+            _drop(child, tags)
+
+
+def _retarget(element: ET.Element, prefix: str, used: set[str]) -> None:
+    own = element.attrib.pop("id", None)
+    if own in used:
+        element.set("id", f"{prefix}-{own}")
+    if _XLINK in element.attrib:
+        element.set("href", f"#{prefix}-{element.attrib.pop(_XLINK).removeprefix('#')}")
+    for name, value in element.attrib.items():
+        if "url(#" in value:
+            element.set(name, _URL.sub(rf"url(#{prefix}-\1)", value))
+
+
+def _themed(style: str, colours: Mapping[str, str]) -> str:
+    style = _COLOUR.sub(lambda found: colours.get(found[0], found[0]), style)
+    return _FAMILY.sub("", style)

@@ -1,0 +1,22 @@
+"""A run folder that every test of this package may read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evalsuite.analysis import Run, load_run
+from tests.synthetic import build_run
+
+
+@pytest.fixture(scope="session")
+def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two models, two groups and seven languages, one failed, one pending and one skipped cell."""
+    return build_run(tmp_path_factory.mktemp("runs") / "example")
+
+
+@pytest.fixture(scope="session")
+def run(run_path: Path) -> Run:
+    """The same folder, loaded."""
+    return load_run(run_path)
