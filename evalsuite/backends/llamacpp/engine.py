@@ -24,6 +24,8 @@ _BATCH_TOKENS = 512
 _UBATCH = 63
 """Tokens per micro-batch. From 64 on, flash attention sums over tiles whose bounds depend on what else is cached, and a
 score would depend on its neighbours in the batch (docs/scoring.md)."""
+_LEAST_TOKENS = 8
+"""Fewer tokens than this take other kernels, which round otherwise."""
 _MAX_SEQUENCES = 256
 _BLOCK_BYTES = 16 * 2**20
 """Logits that are reduced at once; stays near the size of a processor's cache."""
@@ -173,7 +175,7 @@ class Engine:
         for request in requests:
             self.check_length(len(request.tokens) - 1)
         limits = PackLimits(
-            tokens=_BATCH_TOKENS, sequences=_MAX_SEQUENCES, rows=max(1, _LOGIT_BYTES // (4 * self.n_vocab))
+            tokens=_BATCH_TOKENS, sequences=_MAX_SEQUENCES - _LEAST_TOKENS, rows=max(1, _LOGIT_BYTES // (4 * self.n_vocab))
         )
         results: list[tuple[list[float], bool] | None] = [None] * len(requests)
         for batch in pack(requests, limits, share=not self.recurrent):
@@ -196,35 +198,41 @@ class Engine:
             )
 
     def _score_batch(self, batch: Batch, wanted: dict[int, set[int]]) -> dict[tuple[int, int], tuple[float, bool]]:
+        batch = batch if self.recurrent else _filled(batch)
         self._start(len(batch.tokens))
         scored: dict[tuple[int, int], tuple[float, bool]] = {}
         block = max(1, _BLOCK_BYTES // (4 * self.n_vocab))
-        for start in range(0, len(batch.tokens), _BATCH_TOKENS):
-            end = min(start + _BATCH_TOKENS, len(batch.tokens))
-            logits = self._decode(batch, start, end)
+        for start, end in _pieces(len(batch.tokens)):
             nodes = [node for node in range(start, end) if batch.predicts[node]]
+            if len(nodes) == 1:
+                # A single row takes another kernel, which rounds otherwise; a second one keeps it company.
+                nodes = sorted({nodes[0], start if nodes[0] != start else end - 1})
+            logits = self._decode(batch, start, end, nodes)
             for first in range(0, len(nodes), block):
                 part = nodes[first : first + block]
                 rows = logits[first : first + len(part)]
                 total, best = _log_sum_exp(rows), rows.argmax(axis=1)
                 for row, node in enumerate(part):
-                    for target in wanted[node]:
+                    for target in wanted.get(node, ()):
                         logprob = float(rows[row, target]) - float(total[row])
                         scored[node, target] = (logprob, int(best[row]) == target)
         return scored
 
     # --- generation
 
-    def prefill(self, tokens: Sequence[int]) -> Floats:
-        """Clear the cache, evaluate `tokens`, and return the logits after the last (n_vocab,)."""
-        self._start(min(len(tokens) + 1024, self.n_context))
-        self.check_length(len(tokens))
+    def prefill(self, tokens: Sequence[int], room: int) -> Floats:
+        """Clear the cache, evaluate `tokens`, and return the logits after the last (n_vocab,).
+
+        Args:
+            tokens: The prompt.
+            room: How many tokens may follow it.
+        """
+        self.check_length(len(tokens) + room)
+        self._start(len(tokens) + room)
         return self._extend(tokens, 0)
 
     def step(self, token: int, position: int) -> Floats:
         """Evaluate one token more, and return the logits after it (n_vocab,)."""
-        if position >= self._cells:
-            raise ContextLimitError(f"the answer does not fit the context of {self._cells} tokens")
         return self._extend([token], position)
 
     def _extend(self, tokens: Sequence[int], position: int) -> Floats:
@@ -233,11 +241,11 @@ class Engine:
             tokens=list(tokens),
             positions=list(range(position, position + count)),
             sequences=[[0]] * count,
-            predicts=[False] * (count - 1) + [True],
         )
         logits: Floats | None = None
         for start in range(0, count, _BATCH_TOKENS):
-            logits = self._decode(batch, start, min(start + _BATCH_TOKENS, count))
+            end = min(start + _BATCH_TOKENS, count)
+            logits = self._decode(batch, start, end, [count - 1] if end == count else [])
         assert logits is not None
         first: Floats = logits[0]
         return first
@@ -273,12 +281,13 @@ class Engine:
             )
         return context
 
-    def _decode(self, batch: Batch, start: int, end: int) -> Floats:
-        """Evaluate tokens `start` to `end` of a batch; return the logits that were asked for (rows, n_vocab)."""
+    def _decode(self, batch: Batch, start: int, end: int, nodes: Sequence[int]) -> Floats:
+        """Evaluate tokens `start` to `end` of a batch; return the logits after `nodes` (rows, n_vocab)."""
         count = end - start
         tokens = np.asarray(batch.tokens[start:end], dtype=np.int32)
         positions = np.asarray(batch.positions[start:end], dtype=np.int32)
-        predicts = np.asarray(batch.predicts[start:end], dtype=np.int8)
+        predicts = np.zeros(count, dtype=np.int8)
+        predicts[[node - start for node in nodes]] = 1
         sizes = np.asarray([len(s) for s in batch.sequences[start:end]], dtype=np.int32)
         flat = np.asarray([s for sequences in batch.sequences[start:end] for s in sequences], dtype=np.int32)
         offsets = np.concatenate(([0], np.cumsum(sizes[:-1]))).astype(np.uintp)
@@ -297,7 +306,7 @@ class Engine:
         if status != 0:
             raise BackendError(f"llama.cpp could not evaluate {count} tokens (status {status}): {_last_log()}")
         self.evaluated += count
-        rows = int(predicts.sum())
+        rows = len(nodes)
         if rows == 0:
             return np.empty((0, self.n_vocab), dtype=np.float32)
         pointer = llama_cpp.llama_get_logits(self._context)
@@ -310,6 +319,28 @@ def usable_cores() -> int:
 
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def _pieces(count: int) -> list[tuple[int, int]]:
+    """Return bounds that cut `count` tokens into equal micro-batches, none of which is small."""
+    number = -(-count // _UBATCH)
+    bounds = [round(count * i / number) for i in range(number + 1)]
+    return list(zip(bounds, bounds[1:], strict=False))
+
+
+def _filled(batch: Batch) -> Batch:
+    """Return a batch of at least `_LEAST_TOKENS`: copies of its first token, each a sequence of its own, fill it up."""
+    lacking = _LEAST_TOKENS - len(batch.tokens)
+    if lacking <= 0:
+        return batch
+    return Batch(
+        tokens=batch.tokens + batch.tokens[:1] * lacking,
+        positions=batch.positions + [0] * lacking,
+        sequences=batch.sequences + [[batch.n_sequences + i] for i in range(lacking)],
+        predicts=batch.predicts + [False] * lacking,
+        requests=batch.requests,
+        n_sequences=batch.n_sequences + lacking,
+    )
 
 
 def _log_sum_exp(rows: Floats) -> npt.NDArray[np.float64]:

@@ -161,13 +161,12 @@ class LlamaCppLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
     def _generate(self, context: str, options: dict[str, Any]) -> str:
         tokens = self.tok_encode(context) or [self.prefix_token_id]
         limit = int(options.get("max_gen_toks", options.get("max_tokens", _DEFAULT_ANSWER_TOKENS)))
-        self.engine.check_length(len(tokens) + limit)
         stops = options.get("until") or []
         pattern = re.compile(
             "|".join(re.escape(s) for s in ([stops] if isinstance(stops, str) else stops) if s) or "(?!)"
         )
         choose = _sampler(options)
-        logits = self.engine.prefill(tokens)
+        logits = self.engine.prefill(tokens, limit)
         data = bytearray()
         for count in range(limit):
             token = choose(logits)
