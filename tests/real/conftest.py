@@ -33,7 +33,7 @@ def smollm2_f32(smollm2, tmp_path_factory) -> Path:
     """The same weights with no quantised kernels in the way: differences are then ours, not the kernels'."""
     import llama_cpp
 
-    path = tmp_path_factory.mktemp("f32") / "smollm2-f32.gguf"
+    path: Path = tmp_path_factory.mktemp("f32") / "smollm2-f32.gguf"
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype, params.allow_requantize = 0, True
     status = llama_cpp.llama_model_quantize(str(smollm2).encode(), str(path).encode(), ctypes.byref(params))

@@ -14,8 +14,10 @@ from tests.helpers import ROOT
 def test_stock_lm_eval_runs_our_tasks(tmp_path):
     tasks = "labels_eu,lexicon_ja,labels"
     done = subprocess.run(
-        [sys.executable, "-m", "lm_eval", "run", "--model", "dummy", "--tasks", tasks, "--limit", "3"]
-        + ["--include_path", str(ROOT / "tasks"), "--output_path", str(tmp_path), "--log_samples"],
+        [
+            sys.executable, "-m", "lm_eval", "run", "--model", "dummy", "--tasks", tasks, "--limit", "3",
+            "--include_path", str(ROOT / "tasks"), "--output_path", str(tmp_path), "--log_samples",
+        ],
         capture_output=True, text=True, check=False, cwd=tmp_path, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

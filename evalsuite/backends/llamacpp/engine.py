@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,9 @@ class Engine:
         for request in requests:
             self.check_length(len(request.tokens) - 1)
         limits = PackLimits(
-            tokens=_BATCH_TOKENS, sequences=_MAX_SEQUENCES - _LEAST_TOKENS, rows=max(1, _LOGIT_BYTES // (4 * self.n_vocab))
+            tokens=_BATCH_TOKENS,
+            sequences=_MAX_SEQUENCES - _LEAST_TOKENS,
+            rows=max(1, _LOGIT_BYTES // (4 * self.n_vocab)),
         )
         results: list[tuple[list[float], bool] | None] = [None] * len(requests)
         for batch in pack(requests, limits, share=not self.recurrent):
@@ -325,7 +328,7 @@ def _pieces(count: int) -> list[tuple[int, int]]:
     """Return bounds that cut `count` tokens into equal micro-batches, none of which is small."""
     number = -(-count // _UBATCH)
     bounds = [round(count * i / number) for i in range(number + 1)]
-    return list(zip(bounds, bounds[1:], strict=False))
+    return list(pairwise(bounds))
 
 
 def _filled(batch: Batch) -> Batch:
