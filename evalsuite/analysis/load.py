@@ -36,6 +36,7 @@ _STORED = (
 
 ITEM_COLUMNS = (
     *("cell", "model", "task", "language", "group", "prompt_form", "item_id", "item_index", "score", *SCORINGS),
+    *("target", "prediction"),
     *("n_choices", "chance", "context_tokens", "context_chars", "context_bytes", "answer_tokens"),
 )
 """Columns of `Run.items`. Numbers are float64, NaN where missing; `answer_tokens` is the sum over the choices."""
@@ -167,6 +168,8 @@ def _frame(folder: RunFolder, cell: Cell, task: Task) -> pd.DataFrame:
         "item_index": stored["item_index"],
         "score": _floats(stored["score"]),
         **scorings,
+        "target": stored["target"],
+        "prediction": _floats(stored["prediction"]),
         "n_choices": [len(c) for c in choices],
         "chance": np.full(n, chance),
         "context_tokens": _floats(stored["context_tokens"]),

@@ -70,6 +70,9 @@ class ScoreRow:
     above_chance: bool | None
     """Whether the whole interval lies above the chance level; none where one of them is missing."""
     alternatives: tuple[Alternative, ...]
+    same_answer: float | None
+    """Share of items that get the most frequent answer (by its place among the choices), where that is nearly all of them
+    though the right answers differ: the score then measures a constant answer. None otherwise."""
     planned: int
     not_scored: int
     """Items of the plan that have no score."""

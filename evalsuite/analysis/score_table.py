@@ -14,6 +14,10 @@ from evalsuite.stats.intervals import Estimate, bootstrap_mean, wilson
 
 __all__ = ["scale_of", "scores", "why_no_items"]
 
+_NEARLY_ALL = 0.9
+_FEWEST_ANSWERS = 20
+"""Below this, answers may be alike by accident."""
+
 
 def scores(run: Run) -> tuple[ScoreRow, ...]:
     """Return a row for every model × task × prompt form that was planned or skipped, also where it has no score."""
@@ -73,6 +77,7 @@ def _row(run: Run, model: str, task: Task, form: PromptForm) -> ScoreRow:
         chance=task.chance,
         above_chance=above,
         alternatives=tuple(_alternative(frame, name) for name in SCORINGS),
+        same_answer=_same_answer(frame),
         planned=planned,
         not_scored=planned - int(values.size),
         reproduced=_reproduced(frame, task.primary_metric),
@@ -95,6 +100,14 @@ def _alternative(frame: pd.DataFrame | None, metric: str) -> Alternative:
     if metric == "acc_mutual_info" and _known(frame, "acc").size:
         return Alternative(metric, None, 0, "log-probabilities without context were not measured")
     return Alternative(metric, None, 0, "not a multiple-choice task")
+
+
+def _same_answer(frame: pd.DataFrame | None) -> float | None:
+    answers = _known(frame, "prediction")
+    if frame is None or answers.size < _FEWEST_ANSWERS or frame["target"].nunique() == 1:
+        return None
+    share = float(np.unique(answers, return_counts=True)[1].max() / answers.size)
+    return share if share >= _NEARLY_ALL else None
 
 
 def _reproduced(frame: pd.DataFrame | None, metric: str) -> int | None:

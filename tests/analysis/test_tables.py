@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -269,3 +270,14 @@ def test_a_comparison_reads_the_same_from_the_other_side(run: Run) -> None:
     assert turned.difference.low == -(row.difference.high or 0)
     assert (turned.difference.only_first, turned.p_holm) == (row.difference.only_second, row.p_holm)
     assert turned.turned() == row
+
+
+def test_a_constant_answer_is_told(tmp_path):
+    """A model that always takes the same choice, and one that does not."""
+    run = load_run(build_run(tmp_path / "run"))
+    assert all(row.same_answer is None for row in scores(run))
+    cell = next(r.cell for r in run.results if r.status == "done")
+    frame = run.items.copy()
+    frame.loc[frame["cell"] == cell.id, "prediction"] = 2.0
+    row = next(r for r in scores(replace(run, items=frame)) if (r.model, r.task) == (cell.model, cell.task))
+    assert row.same_answer == 1.0

@@ -1,0 +1,74 @@
+"""Languages: the shipped ones are whole and agree with CLDR; wrong files are told with file, line and field."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+import yaml
+from babel import Locale
+
+from evalsuite.catalog.languages import load_languages, resolve_languages
+from evalsuite.errors import CatalogError, InputError
+from tests.helpers import ROOT
+
+SHIPPED = load_languages()
+
+
+def test_the_seven_languages_are_there():
+    assert set(SHIPPED) == {"en", "es", "pt", "ca", "gl", "eu", "ja"}
+    assert {code for code, lang in SHIPPED.items() if lang.tier == "low"} == {"ca", "gl", "eu"}
+    assert [code for code, lang in SHIPPED.items() if lang.reference is None] == ["en"]
+
+
+@pytest.mark.parametrize("code", sorted(SHIPPED))
+def test_names_are_those_of_cldr(code):
+    language = SHIPPED[code]
+    locale = Locale.parse(language.locale)
+    assert locale.language == code
+    assert language.name.casefold() == Locale(code).get_language_name(code).casefold()
+    assert language.english_name == Locale("en").languages[code]
+
+
+@pytest.mark.parametrize("code", sorted(SHIPPED))
+def test_prompts_have_the_same_parts_in_every_language(code):
+    ours, english = SHIPPED[code].prompts, SHIPPED["en"].prompts
+    assert ours.keys() == english.keys()
+    for group, words in english.items():
+        assert ours[group].keys() == words.keys()
+        for key, text in words.items():
+            found = ours[group][key]
+            if isinstance(text, dict):
+                assert isinstance(found, dict) and found.keys() == text.keys()
+                assert len(set(found.values())) == len(found)
+            else:
+                assert isinstance(found, str) and found.count("{{text}}") == text.count("{{text}}")
+    raw = (ROOT / "langs" / f"{code}.yaml").read_text(encoding="utf-8")
+    assert raw == unicodedata.normalize("NFC", raw)
+
+
+def test_names_in_english_and_in_the_language_are_understood():
+    found = resolve_languages(["eu", "Galician", "日本語", "euskara"], SHIPPED)
+    assert [language.code for language in found] == ["eu", "gl", "ja"]
+    with pytest.raises(InputError, match="unknown language 'Gallician'") as told:
+        resolve_languages(["Gallician"], SHIPPED)
+    assert "Galician" in (told.value.fix or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"tier": "middle"}, "tier"),
+        ({"code": "xx"}, "is not the file's name"),
+        ({"reference": "zz"}, "there is no language 'zz'"),
+        ({"flores": "eus"}, "flores"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_a_wrong_file_is_told(tmp_path, change, told):
+    data = yaml.safe_load((ROOT / "langs" / "eu.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "langs").mkdir()
+    (tmp_path / "langs" / "eu.yaml").write_text(yaml.safe_dump({**data, **change}), encoding="utf-8")
+    with pytest.raises(CatalogError, match=told) as error:
+        load_languages([tmp_path])
+    assert "eu.yaml" in str(error.value)
