@@ -22,6 +22,7 @@ __all__ = ["Estimate", "Plan", "PlannedModel", "make_plan", "prepare_models"]
 CHUNK_ITEMS = 16
 """Items that are scored and stored together: what a kill can lose, and how far shared beginnings are found."""
 _BYTES_PER_TOKEN = 3.0
+_UNKNOWN_ITEM_BYTES = 300.0
 _FLOPS_PER_CORE = 2.0e10
 """Roughly what quantised kernels reach on one desktop core; only for estimates."""
 
@@ -117,7 +118,13 @@ def prepare_models(
 
 
 def make_plan(
-    sweep: Sweep, catalog: Catalog, finder: DataFinder, models: Mapping[str, PlannedModel], cores: int = 1
+    sweep: Sweep,
+    catalog: Catalog,
+    finder: DataFinder,
+    models: Mapping[str, PlannedModel],
+    *,
+    download: bool = True,
+    cores: int = 1,
 ) -> Plan:
     """Return the cells of a sweep: model by model, and within a model task group by task group.
 
@@ -126,6 +133,7 @@ def make_plan(
         catalog: Languages and tasks.
         finder: Finds the data.
         models: From `prepare_models`.
+        download: Whether data may be downloaded from the hub; without it a plan can be shown, not run.
         cores: Cores of this machine, for the estimate.
 
     Raises:
@@ -142,7 +150,7 @@ def make_plan(
     items: list[_TaskItems] = []
     for task in tasks:
         try:
-            items.append(_items(task, finder, sweep))
+            items.append(_items(task, finder, sweep, download=download))
         except DataMissingError as error:
             skips.append(Skip(model=None, task=task.name, language=task.language, reason=error.problem, fix=error.fix))
     cells: list[Cell] = []
@@ -176,8 +184,11 @@ def sample(ids: Sequence[str], limit: int | None, seed: int) -> tuple[int, ...]:
     return tuple(sorted(ranked[:limit]))
 
 
-def _items(task: Task, finder: DataFinder, sweep: Sweep) -> _TaskItems:
+def _items(task: Task, finder: DataFinder, sweep: Sweep, *, download: bool) -> _TaskItems:
     located = finder.locate(task)
+    if located.data.found == "hub" and not download:
+        total = task.items or 0
+        return _TaskItems(located, tuple(range(min(total, sweep.limit or total))), total, _UNKNOWN_ITEM_BYTES)
     split = finder.load(located)[task.data.split]
     indices = sample(finder.item_ids(located), sweep.limit, sweep.seed)
     probe = range(0, len(split), max(1, len(split) // 20))

@@ -104,7 +104,7 @@ def _alternative(frame: pd.DataFrame | None, metric: str) -> Alternative:
 
 def _same_answer(frame: pd.DataFrame | None) -> float | None:
     answers = _known(frame, "prediction")
-    if frame is None or answers.size < _FEWEST_ANSWERS or frame["target"].nunique() == 1:
+    if frame is None or answers.size < _FEWEST_ANSWERS or len(set(frame["target"])) == 1:
         return None
     share = float(np.unique(answers, return_counts=True)[1].max() / answers.size)
     return share if share >= _NEARLY_ALL else None

@@ -116,4 +116,6 @@ class Request:
         finder = DataFinder(mirror_from(self.data), offline=self.offline)
         models = prepare_models(sweep, catalog, offline=self.offline, download=download, progress=FetchBar())
         device = read_device()
-        return make_plan(sweep, catalog, finder, models, cores=device.cores_physical or device.cores_logical)
+        return make_plan(
+            sweep, catalog, finder, models, download=download, cores=device.cores_physical or device.cores_logical
+        )
