@@ -31,6 +31,8 @@ class BuiltTask:
         self.prompt_form = prompt_form
         self._lm_task = lm_task
         self._docs = lm_task.eval_docs
+        if lm_task.config.process_docs is not None:
+            self._refuse_moved_items()
 
     def __len__(self) -> int:
         return len(self._docs)
@@ -57,6 +59,16 @@ class BuiltTask:
         # A task with several filters logs each item once a filter; the first is the one that it is scored by.
         first = samples[0]["filter"]
         return [self._record(lm, indices[s["doc_id"]], s) for s in samples if s["filter"] == first]
+
+    def _refuse_moved_items(self) -> None:
+        """Items are named by their place in the data, so a task's `process_docs` must leave each in its place."""
+        raw, column = self._lm_task.dataset[self.task.data.split], self.task.id_column
+        before, after = ([row[column] for row in rows] if column else [0] * len(rows) for rows in (raw, self._docs))
+        if before != after:
+            raise BackendError(
+                f"{self.task.name}: process_docs drops, adds or reorders items ({len(raw)} before, {len(self._docs)} after)",
+                fix="change the fields of items only; prepare the selection in the data, or in custom_dataset",
+            )
 
     def prompts(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """Return items as the model sees them: id, context, choices, the right choice or text."""
@@ -167,9 +179,12 @@ def build_task(task: Task, folders: Sequence[Path], finder: DataFinder, prompt_f
         # A group is lm-eval's public way to load a registered task with a field replaced.
         loaded = manager.load({"group": "evalsuite_cell", "task": [spec]})
         lm_task: Any = loaded["tasks"][task.name]
-    if lm_task.get_config("num_fewshot") is None:
-        lm_task.set_config(key="num_fewshot", value=0)
-    lm_task.set_fewshot_seed(seed=1234)
+    shots = lm_task.get_config("num_fewshot")
+    if shots:
+        raise BackendError(
+            f"{task.name}: num_fewshot is {shots}; models are asked zero-shot here", fix="set num_fewshot to 0"
+        )
+    lm_task.set_config(key="num_fewshot", value=0)
     return BuiltTask(task, lm_task, prompt_form)
 
 

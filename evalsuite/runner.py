@@ -103,16 +103,22 @@ def _continue(writer: RunWriter, manifest: Manifest) -> Manifest:
                 f"{writer.path} holds results of another version of the {kind} {', '.join(changed)}",
                 fix="give another folder with --out; results of different versions are not mixed",
             )
-    known = {cell.id for cell in old.cells}
+    # What is asked for anew takes the place of what was asked for before: one cell for each model, task and form. The
+    # records of the other one stay in the folder, and are found again when it is asked for again.
+    asked = {_place(cell) for cell in manifest.cells}
     return manifest.model_copy(
         update={
             "created": old.created,
             "models": {**old.models, **manifest.models},
             "tasks": {**old.tasks, **manifest.tasks},
             "languages": {**old.languages, **manifest.languages},
-            "cells": (*old.cells, *(cell for cell in manifest.cells if cell.id not in known)),
+            "cells": (*(cell for cell in old.cells if _place(cell) not in asked), *manifest.cells),
         }
     )
+
+
+def _place(cell: Cell) -> tuple[str, str, str]:
+    return cell.model, cell.task, cell.prompt_form.value
 
 
 def _hashes(things: Mapping[str, Any]) -> dict[str, str | None]:

@@ -173,3 +173,17 @@ def test_two_runs_on_one_folder_are_refused(tmp_path):
     assert second.returncode == 2
     assert "in use by another evalsuite run" in second.stderr
     assert code == 130
+
+
+def test_another_limit_in_the_same_folder_takes_the_place_of_the_first(tmp_path):
+    run = tmp_path / "run"
+    small, large = (write_sweep(tmp_path, tasks=["labels"], limit=n).rename(tmp_path / f"{n}.yaml") for n in (5, 20))
+    run_ok(small, run)
+    first = contents(run)
+    run_ok(large, run)
+    assert {len(r) for r in contents(run).values()} == {20}
+    again = run_ok(small, run, "--json")
+    assert json.loads(again.stdout)["already_done"] == 2
+    assert contents(run) == first
+    run_ok(write_sweep(tmp_path, tasks=["lexicon"], languages=["en"], limit=5), run)
+    assert {task for _, task in statuses(run)} == {"labels_en", "labels_eu", "lexicon_en"}

@@ -18,7 +18,23 @@ __all__ = ["EXAMPLES", "command"]
 
 EXAMPLES = "Examples:\n\n  evalsuite doctor\n\n  evalsuite doctor --json"
 
-_EXTRAS = {"hf": "transformers", "http": "requests", "ja": "MeCab", "fleet": "distributed", "notebooks": "nbclient"}
+_EXTRAS = {
+    "hf": "transformers", "http": "httpx", "encoder": "onnxruntime", "nvidia": "pynvml", "ja": "MeCab",
+    "fleet": "distributed", "notebooks": "nbclient",
+}  # fmt: skip
+"""Extra → a package that only it brings."""
+_TRY = """
+import sys, llama_cpp
+print("llama-cpp-python", llama_cpp.__version__)
+if len(sys.argv) > 1:
+    from pathlib import Path
+    from evalsuite.backends.llamacpp.engine import Engine
+    engine = Engine(Path(sys.argv[1]))
+    engine.prefill(engine.tokenize("Kaixo, mundua!"), 1)
+    print("evaluated some tokens with", Path(sys.argv[1]).name)
+else:
+    print("no model is at hand to try it with: evalsuite models fetch smollm2-135m-instruct")
+"""
 
 
 @told
@@ -56,10 +72,21 @@ def command(as_json: JsonOption = False) -> None:
 
 
 def _engine() -> dict[str, Any]:
-    """Load llama.cpp in a process of its own: a wrong build can crash."""
-    code = "import llama_cpp; print(llama_cpp.__version__, llama_cpp.llama_print_system_info().decode())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
-    told = done.stdout.strip() if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it crashed"])[-1]
+    """Let llama.cpp evaluate a few tokens, in a process of its own: a wrong build crashes only there."""
+    from evalsuite.catalog.fetch import fetch_model, is_cached
+    from evalsuite.catalog.models import load_models
+
+    at_hand = [m for m in load_models().values() if m.backend == "llamacpp" and is_cached(m)]
+    smallest = min(at_hand, key=lambda m: m.bytes or 0, default=None)
+    arguments = [str(fetch_model(smallest, offline=True).path)] if smallest else []
+    done = subprocess.run(
+        [sys.executable, "-c", _TRY, *arguments], capture_output=True, text=True, check=False, timeout=300
+    )
+    told = ", ".join(done.stdout.split("\n")).strip(", ")
+    if done.returncode < 0:
+        told += " crashed while it evaluated a model: build llama-cpp-python as docs/install.md says"
+    elif done.returncode:
+        told = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
     return {"what": "llama.cpp", "ok": done.returncode == 0, "told": told}
 
 

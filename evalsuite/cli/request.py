@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import FetchBar, names
+from evalsuite.cli.common import FetchBar, console, names
 from evalsuite.errors import InputError
 
 if TYPE_CHECKING:
     from evalsuite.catalog.load import Catalog
     from evalsuite.plan import Plan
-    from evalsuite.records import Sweep
+    from evalsuite.records import Model, Sweep
 
 __all__ = ["ChatOption", "LangsOption", "LimitOption", "ModelOption", "Request", "SweepArgument", "TasksOption"]
 
@@ -114,8 +115,20 @@ class Request:
         for ref in sweep.models:
             backend_target(resolve_model(ref, catalog.models).backend)
         finder = DataFinder(mirror_from(self.data), offline=self.offline)
+        if download and not self.offline:
+            _show_licences([resolve_model(ref, catalog.models) for ref in sweep.models])
         models = prepare_models(sweep, catalog, offline=self.offline, download=download, progress=FetchBar())
         device = read_device()
         return make_plan(
             sweep, catalog, finder, models, download=download, cores=device.cores_physical or device.cores_logical
         )
+
+
+def _show_licences(models: Sequence[Model]) -> None:
+    """Say under which terms the models come that are about to be downloaded."""
+    from evalsuite.catalog.fetch import is_cached
+
+    for model in models:
+        if not is_cached(model):
+            terms = f"{model.licence} {model.licence_url or ''}".rstrip()
+            console.print(f"{model.name}: {model.source}, licence {terms}", markup=False, soft_wrap=True)

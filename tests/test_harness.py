@@ -1,0 +1,51 @@
+"""Tasks that cannot be scored item by item are refused, with the reason."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from evalsuite.catalog.data import DataFinder
+from evalsuite.catalog.tasks import load_tasks, task_folders
+from evalsuite.errors import BackendError
+from evalsuite.harness import build_task, predict
+from evalsuite.records import PromptForm
+from tests.helpers import ROOT
+
+
+def build(tmp_path, line, code=""):
+    for name in ("labels", "_shared"):
+        shutil.copytree(ROOT / "tasks" / name, tmp_path / "tasks" / name)
+    folder = tmp_path / "tasks" / "labels"
+    (folder / "utils.py").write_text((folder / "utils.py").read_text(encoding="utf-8") + code, encoding="utf-8")
+    path = folder / "labels_en.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
+    task = load_tasks([tmp_path])["labels_en"]
+    return build_task(task, task_folders([tmp_path]), DataFinder(), PromptForm.NATIVE)
+
+
+def test_a_task_that_keeps_its_items_in_place_is_built(tmp_path):
+    code = "\n\ndef shout(docs):\n    return docs.map(lambda d: {'text': d['text'].upper()})\n"
+    built = build(tmp_path, "process_docs: !function utils.shout", code)
+    assert "IT HAS BEEN NINE DAYS" in built.prompts([0])[0]["context"]
+
+
+@pytest.mark.parametrize("how", ["docs.select(range(5))", "docs.select(reversed(range(len(docs))))"])
+def test_a_task_that_moves_its_items_is_refused(tmp_path, how):
+    code = f"\n\ndef move(docs):\n    return {how}\n"
+    with pytest.raises(BackendError, match="drops, adds or reorders items"):
+        build(tmp_path, "process_docs: !function utils.move", code)
+
+
+def test_few_shots_are_refused(tmp_path):
+    with pytest.raises(BackendError, match="num_fewshot is 2"):
+        build(tmp_path, "num_fewshot: 2")
+
+
+def test_predictions_are_the_first_of_the_highest():
+    replies = [(-4.0, False), (-2.0, False), (-2.0, False)]
+    assert predict("acc", ["a", "bb", "cc"], replies, []) == 1
+    assert predict("acc_norm", ["aaaa", "b", "cc"], replies, []) == 0  # a tie at -1; lm-eval takes the first
+    assert predict("acc_bytes", ["é", "bbbb", "c"], replies, []) == 1
+    assert predict("acc_mutual_info", ["a", "b", "c"], replies, [(-9.0, False), (-1.0, False), (-1.0, False)]) == 0
