@@ -10,7 +10,7 @@ from evalsuite.cli.common import IncludeOption, JsonOption, print_json, told
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List and show languages.", no_args_is_help=True)
+app = typer.Typer(help="List and show languages.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list", epilog="Examples:\n\n  evalsuite langs list\n\n  evalsuite langs list --json")

@@ -10,7 +10,7 @@ from evalsuite.cli.common import FetchBar, IncludeOption, JsonOption, OfflineOpt
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, show and fetch models.", no_args_is_help=True)
+app = typer.Typer(help="List, show and fetch models.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list", epilog="Examples:\n\n  evalsuite models list\n\n  evalsuite models list --json")

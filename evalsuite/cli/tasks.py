@@ -10,7 +10,7 @@ from evalsuite.cli.common import DataOption, IncludeOption, JsonOption, OfflineO
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List and show tasks.", no_args_is_help=True)
+app = typer.Typer(help="List and show tasks.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list", epilog="Examples:\n\n  evalsuite tasks list\n\n  evalsuite tasks list --lang eu --json")
