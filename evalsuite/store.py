@@ -158,6 +158,11 @@ class RunWriter(RunFolder):
 
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
+        if not self.exists:
+            # Nothing was begun, so nothing is left behind.
+            (self.path / "lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Store the manifest."""

@@ -55,7 +55,7 @@ def test_what_cannot_be_named(tmp_path, arguments, told, fix):
     said = refused("run", *arguments, "--out", tmp_path / "run")
     assert told in said
     assert fix in said
-    assert not (tmp_path / "run" / "manifest.json").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_malformed_sweep_names_file_line_and_field(tmp_path):
