@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evalsuite.backends.llamacpp.chat import strip_marks
 from evalsuite.catalog.data import DataFinder
 from evalsuite.errors import BackendError
 from evalsuite.records import PromptForm, Record, Task
@@ -96,8 +97,11 @@ class BuiltTask:
 
     def _record(self, lm: TemplateLM, index: int, sample: dict[str, Any]) -> Record:
         doc = sample["doc"]
+        from lm_eval.utils import hash_string
+
         column = self.task.id_column
-        context, metrics = str(sample["arguments"][0][0]), {name: sample[name] for name in sample["metrics"]}
+        context, metrics = str(sample["arguments"][0][0]), {name: _plain(sample[name]) for name in sample["metrics"]}
+        shown = strip_marks(context)
         raw = self._raw(lm, sample)
         score = metrics.get(self.task.primary_metric)
         if self.task.primary_metric not in metrics:
@@ -108,19 +112,19 @@ class BuiltTask:
         return Record(
             item_id=str(index if column is None else doc[column]),
             item_index=index,
-            context=context,
+            context=shown,
             metrics=metrics,
             score=float(score) if isinstance(score, int | float | np.number) else None,
             context_tokens=len(lm.tok_encode(context)),
-            context_chars=len(context),
-            context_bytes=len(context.encode()),
+            context_chars=len(shown),
+            context_bytes=len(shown.encode()),
             doc=_json(doc),
-            arguments=_json(sample["arguments"]),
+            arguments=strip_marks(_json(sample["arguments"])),
             responses=_json(sample["resps"]),
             filtered=_json(sample["filtered_resps"]),
             filter=sample["filter"],
             doc_hash=sample["doc_hash"],
-            prompt_hash=sample["prompt_hash"],
+            prompt_hash=hash_string(shown),
             target_hash=sample["target_hash"],
             target=str(sample["target"]),
             **raw,
@@ -199,6 +203,13 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def _plain(value: Any) -> Any:
+    """Return a metric without NumPy's types."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _logprob(reply: Any) -> float:

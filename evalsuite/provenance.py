@@ -26,4 +26,6 @@ def versions() -> dict[str, str]:
 
 def command_line(arguments: Sequence[str]) -> str:
     """Return a command as a person would type it again, without the path of the program."""
-    return shlex.join([Path(arguments[0]).name.replace("__main__.py", "evalsuite"), *arguments[1:]])
+    typed = shlex.join([Path(arguments[0]).name.replace("__main__.py", "evalsuite"), *arguments[1:]])
+    # A path need not be UTF-8; what is stored must be.
+    return typed.encode(errors="backslashreplace").decode()

@@ -21,6 +21,9 @@ from evalsuite.worker import Job, WorkItem
 
 __all__ = ["RunProgress", "Site", "Summary", "run_plan"]
 
+_SCORING = ("lm-eval", "llama-cpp-python")
+"""Packages whose version may change a score."""
+
 
 class RunProgress(Protocol):
     """Is told how a run gets on."""
@@ -97,19 +100,32 @@ def _continue(writer: RunWriter, manifest: Manifest) -> Manifest:
         ("model", _hashes(manifest.models), _hashes(old.models)),
         ("task", _hashes(manifest.tasks), _hashes(old.tasks)),
     ):
-        changed = sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
+        # A model that could not be had has no hash; there are no results of it that could be mixed.
+        both = (name for name in ours.keys() & theirs.keys() if ours[name] and theirs[name])
+        changed = sorted(name for name in both if ours[name] != theirs[name])
         if changed:
             raise StoreError(
                 f"{writer.path} holds results of another version of the {kind} {', '.join(changed)}",
                 fix="give another folder with --out; results of different versions are not mixed",
             )
+    upgraded = sorted(
+        name
+        for name in _SCORING
+        if old.versions.get(name) != manifest.versions.get(name) and any(writer.done_chunks(cell) for cell in old.cells)
+    )
+    if upgraded:
+        told = ", ".join(f"{name} {old.versions.get(name)} (now {manifest.versions.get(name)})" for name in upgraded)
+        raise StoreError(
+            f"{writer.path} was measured with {told}",
+            fix="give another folder with --out, or install that version; results of different engines are not mixed",
+        )
     # What is asked for anew takes the place of what was asked for before: one cell for each model, task and form. The
     # records of the other one stay in the folder, and are found again when it is asked for again.
     asked = {_place(cell) for cell in manifest.cells}
     return manifest.model_copy(
         update={
             "created": old.created,
-            "models": {**old.models, **manifest.models},
+            "models": {**old.models, **{n: m for n, m in manifest.models.items() if m.sha256 or n not in old.models}},
             "tasks": {**old.tasks, **manifest.tasks},
             "languages": {**old.languages, **manifest.languages},
             "cells": (*(cell for cell in old.cells if _place(cell) not in asked), *manifest.cells),
@@ -181,8 +197,10 @@ class _Session:
                 elif kind == "finished":
                     return set(by_id)
                 else:  # load_failed, died, silent
-                    lost = [by_id[current]] if loaded and current and current not in over else None
-                    for cell in lost or [c for c in cells if c.id not in over]:
+                    if loaded and current in over:
+                        return over  # it died between two cells: the next worker goes on
+                    lost = [by_id[current]] if loaded and current else None
+                    for cell in lost or cells:
                         self._fail(cell, event)
                         over.add(cell.id)
                     return over
@@ -245,16 +263,18 @@ class _Worker:
             self._process.stdin.close()
         except BrokenPipeError:
             pass  # it died at once; the next event says so
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            try:
+        try:
+            for line in self._process.stdout:
                 self._events.put(json.loads(line))
-            except json.JSONDecodeError:
-                break  # cut off in the middle of a line: it was killed
-        self._events.put(None)
+        except ValueError:
+            pass  # cut off in the middle of a line, or of a character: it was killed
+        finally:
+            self._events.put(None)
 
     def next_event(self, timeout_s: float) -> dict[str, Any]:
         """Return the next event; "died" or "silent" where none comes."""
@@ -288,6 +308,7 @@ class _Worker:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self._reader.join(timeout=10)
         if self._process.stdout is not None:
             self._process.stdout.close()
 

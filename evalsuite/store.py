@@ -157,12 +157,12 @@ class RunWriter(RunFolder):
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._stack.close()
         if not self.exists:
-            # Nothing was begun, so nothing is left behind.
-            (self.path / "lock").unlink(missing_ok=True)
+            # Nothing was begun, so nothing is left behind; the lock is still held while its file goes.
             with contextlib.suppress(OSError):
+                (self.path / "lock").unlink(missing_ok=True)
                 self.path.rmdir()
+        self._stack.close()
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Store the manifest."""
@@ -194,12 +194,18 @@ class RunWriter(RunFolder):
 
     def _cost(self, cell: Cell) -> tuple[float, int]:
         """Return seconds and tokens of the chunks that are stored."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         folder = self.path / "cells" / cell.id
         whole = folder / "records.parquet"
         paths = [whole] if whole.exists() else [_chunk_path(folder, i) for i in self.done_chunks(cell)]
-        notes = [pq.read_schema(path).metadata or {} for path in paths]
+        try:
+            notes = [pq.read_schema(path).metadata or {} for path in paths]
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(
+                f"{folder}: records are damaged: {error}", fix="delete that cell's folder and run again"
+            ) from error
         return sum(float(n.get(b"wall_s", 0)) for n in notes), sum(int(n.get(b"tokens", 0)) for n in notes)
 
     def reopen(self, cell: Cell) -> None:
@@ -209,7 +215,9 @@ class RunWriter(RunFolder):
     def log_path(self, model: str) -> Path:
         """Return the file that takes what the worker of `model` prints."""
         path = self.path / "logs" / f"{model}.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with _disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
         return path
 
     def _write(self, path: Path, data: bytes) -> None:
@@ -300,8 +308,10 @@ def _disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = path if path.exists() else path.parent
-        free = f"; {shutil.disk_usage(where).free // 2**20} MiB are free there" if where.exists() else ""
+        free = ""
+        # The folder itself may be forbidden, so that even a look at it fails.
+        with contextlib.suppress(OSError):
+            free = f"; {shutil.disk_usage(path.parent).free // 2**20} MiB are free there"
         raise StoreError(
             f"{path} cannot be written: {error.strerror or error}{free}",
             fix="free some space or give another folder with --out, then run again: what is stored is kept",

@@ -63,7 +63,7 @@ def main() -> int:
     """Do the job that stands on standard input; return the exit code."""
     _die_with_parent()
     channel = _Channel(_take_stdout())
-    job = Job.model_validate_json(sys.stdin.read())
+    job = Job.model_validate_json(sys.stdin.buffer.read())
     if job.offline:
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     # Engines thread by themselves; a tokenizer's pool would only warn about the fork.

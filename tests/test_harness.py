@@ -49,3 +49,15 @@ def test_predictions_are_the_first_of_the_highest():
     assert predict("acc_norm", ["aaaa", "b", "cc"], replies, []) == 0  # a tie at -1; lm-eval takes the first
     assert predict("acc_bytes", ["é", "bbbb", "c"], replies, []) == 1
     assert predict("acc_mutual_info", ["a", "b", "c"], replies, [(-9.0, False), (-1.0, False), (-1.0, False)]) == 0
+
+
+def test_metrics_of_several_values_are_stored(tmp_path):
+    from evalsuite.backends.fake import FakeLM
+
+    metrics = (
+        "metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}, {metric: f1}, {metric: brier_score}]"
+    )
+    built = build(tmp_path, metrics)
+    (record,) = built.score(FakeLM("x"), [3])
+    assert record.model_dump_json()
+    assert isinstance(record.metrics["f1"], list) and len(record.metrics["f1"]) == 2

@@ -187,3 +187,57 @@ def test_another_limit_in_the_same_folder_takes_the_place_of_the_first(tmp_path)
     assert contents(run) == first
     run_ok(write_sweep(tmp_path, tasks=["lexicon"], languages=["en"], limit=5), run)
     assert {task for _, task in statuses(run)} == {"labels_en", "labels_eu", "lexicon_en"}
+
+
+def test_a_model_that_could_not_be_had_at_first_may_come_later(tmp_path):
+    """No hash was stored for it, and nothing was measured with it: that is no other version."""
+    models = tmp_path / "mine" / "models"
+    models.mkdir(parents=True)
+    late = tmp_path / "late.bin"
+    text = f"title: Late\nlicence: MIT\nbackend: fake\nsource: {{file: {late}}}\n"
+    (models / "late.yaml").write_text(text, encoding="utf-8")
+    sweep = write_sweep(
+        tmp_path, models=[fake_model(tmp_path), "late"], tasks=["labels"], limit=5, include=[str(tmp_path / "mine")]
+    )
+    run_ok(sweep, tmp_path / "run")
+    assert {model for model, _ in statuses(tmp_path / "run")} == {"fake"}
+    late.write_bytes(b"weights")
+    run_ok(sweep, tmp_path / "run")
+    assert {model for model, _ in statuses(tmp_path / "run")} == {"fake", "late"}
+    late.unlink()
+    run_ok(sweep, tmp_path / "run")
+    assert {model for model, _ in statuses(tmp_path / "run")} == {"fake", "late"}
+
+
+def test_another_version_of_the_engine_is_not_mixed_in(tmp_path):
+    sweep = write_sweep(tmp_path, tasks=["labels"], limit=5)
+    run_ok(sweep, tmp_path / "run")
+    path = tmp_path / "run" / "manifest.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["versions"]["llama-cpp-python"] = "0.0.1"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    done = evalsuite("run", sweep, "--out", tmp_path / "run", "--no-report")
+    assert done.returncode == 2
+    assert "was measured with llama-cpp-python 0.0.1" in done.stderr
+
+
+def test_a_worker_that_is_cut_off_within_a_letter_is_a_death(tmp_path, monkeypatch):
+    """A kill can fall into the middle of a UTF-8 character; the parent must say so at once, not wait."""
+    from evalsuite import runner
+    from evalsuite.worker import Job
+
+    monkeypatch.setattr(sys, "executable", "/bin/sh")
+    real = subprocess.Popen
+
+    def popen(_command, **options):
+        return real(["/bin/sh", "-c", r"cat >/dev/null; printf '{\"event\": \"\303'; kill -9 $$"], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    job = Job(
+        backend="fake", model_path=tmp_path, options={}, task_folders=(), mirror=None, offline=True, work=()
+    )  # fmt: skip
+    worker = runner._Worker(job, tmp_path / "log")
+    event = worker.next_event(30)
+    worker.stop()
+    assert event["event"] == "died"
+    assert "SIGKILL" in event["reason"] or "out of memory" in event["reason"]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalsuite.errors import DataMissingError, InputError
 from evalsuite.records import Task
@@ -76,12 +75,14 @@ class DataFinder:
 
         located = self.locate(task)
         if located.data.found == "shipped":
-            loader = shipped_loader(task)
-            data: DatasetDict = loader(**_metadata(task))
-            return data
+            return _shipped(task)
         if located.data.found == "mirror":
             path = self._mirror_file(task)
-            return datasets.DatasetDict({task.data.split: datasets.Dataset.from_parquet(str(path))})
+            try:
+                return datasets.DatasetDict({task.data.split: datasets.Dataset.from_parquet(str(path))})
+            except Exception as error:
+                # pyarrow and datasets each raise classes of their own for a file that is no Parquet.
+                raise DataMissingError(f"{path} cannot be read: {error}", fix="make the mirror again") from error
         try:
             split: Dataset = datasets.load_dataset(
                 task.data.path, task.data.config, revision=task.data.revision, split=task.data.split
@@ -115,20 +116,21 @@ class DataFinder:
         return path if path.is_file() else None
 
 
-def shipped_loader(task: Task) -> Callable[..., Any]:
-    """Return the `custom_dataset` function of a task whose data ships with it."""
+def _shipped(task: Task) -> DatasetDict:
+    """Return what the task's own `custom_dataset` function makes of its files."""
     from lm_eval.tasks._yaml_loader import load_yaml
 
-    loader = load_yaml(task.path)["custom_dataset"]
-    assert callable(loader)
-    return loader  # type: ignore[no-any-return]
-
-
-def _metadata(task: Task) -> dict[str, Any]:
-    from lm_eval.tasks._yaml_loader import load_yaml
-
-    metadata: dict[str, Any] = load_yaml(task.path)["metadata"]
-    return metadata
+    try:
+        config = load_yaml(task.path)
+        data: DatasetDict = config["custom_dataset"](**config["metadata"])
+        _ = data[task.data.split]
+    except Exception as error:
+        # A task's code may raise anything; it must not end the sweep.
+        raise DataMissingError(
+            f"{task.name}: custom_dataset failed: {type(error).__name__}: {error}",
+            fix=f"mend {task.path.name} or its files",
+        ) from error
+    return data
 
 
 def _found(task: Task, where: str, sha256: str | None) -> Task:

@@ -113,7 +113,10 @@ def _load(path: Path) -> Task:
         )
     helpers = {f.rpartition(".")[0] for f in _functions(config)}
     files |= {(path.parent / f"{h.replace('.', '/')}.py") for h in helpers}
-    data_files = [path.parent / name for name in metadata.get("data_files", ())]
+    named = metadata.get("data_files") or []
+    if not isinstance(named, list):
+        raise CatalogError(f"{path}:{line_of(('metadata', 'data_files'))}: metadata.data_files: not a list: {named!r}")
+    data_files = [path.parent / str(name) for name in named]
     lost = [f for f in data_files if not f.is_file()]
     if lost:
         raise CatalogError(f"{path}:{line_of(('metadata', 'data_files'))}: metadata.data_files: no file {lost[0]}")
@@ -122,11 +125,17 @@ def _load(path: Path) -> Task:
         raise CatalogError(f"{path}: test_split: missing", fix="name the split that holds the items")
     hub = {"path": config.get("dataset_path"), "config": config.get("dataset_name")}
     kwargs = config.get("dataset_kwargs") or {}
-    data = DataRef(
-        kind="shipped" if config.get("custom_dataset") else "hub",
-        split=split,
-        revision=kwargs.get("revision"),
-        **({} if config.get("custom_dataset") else hub),
+    if not isinstance(kwargs, dict) or kwargs.keys() - {"revision"}:
+        raise CatalogError(
+            f"{path}:{line_of(('dataset_kwargs',))}: dataset_kwargs: only `revision` is understood (given: {kwargs!r})",
+            fix="read local files with a `custom_dataset` function beside the task, see docs/tasks.md",
+        )
+    fields = {"kind": "shipped"} if config.get("custom_dataset") else {"kind": "hub", **hub, **kwargs}
+    data = validate(
+        DataRef,
+        {**fields, "split": split},
+        path,
+        lambda loc: line_of(("dataset_kwargs", *loc)) if loc[:1] == ("revision",) else line_of(loc),
     )
     fields = {key: metadata[key] for key in _METADATA if key in metadata}
     return validate(
@@ -154,7 +163,7 @@ def _merge(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], LineOf,
     if path in above:
         raise CatalogError(f"{path}: include: the files include each other")
     config, line_of = load_mapping(path, loader=_Loader)
-    includes = config.pop("include", [])
+    includes = config.pop("include", None) or []
     merged: dict[str, Any] = {}
     files = {path}
     for name in includes if isinstance(includes, list) else [includes]:

@@ -18,6 +18,7 @@ from evalsuite.errors import EvalsuiteError
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+    from rich.table import Table
 
     from evalsuite.records import Cell
 
@@ -31,10 +32,11 @@ __all__ = [
     "console",
     "names",
     "print_json",
+    "show_table",
     "told",
 ]
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, emoji=False)
 """For people: progress, notes, errors. What scripts read goes to standard output."""
 
 DataOption = Annotated[
@@ -91,6 +93,11 @@ def print_json(value: Any) -> None:
     """Print JSON to standard output."""
     json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=str)
     sys.stdout.write("\n")
+
+
+def show_table(table: Table) -> None:
+    """Print a table to standard output; what stands in its cells is shown as it is, never read as markup."""
+    Console(highlight=False, markup=False, emoji=False).print(table)
 
 
 class FetchBar:

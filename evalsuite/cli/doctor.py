@@ -79,9 +79,11 @@ def _engine() -> dict[str, Any]:
     at_hand = [m for m in load_models().values() if m.backend == "llamacpp" and is_cached(m)]
     smallest = min(at_hand, key=lambda m: m.bytes or 0, default=None)
     arguments = [str(fetch_model(smallest, offline=True).path)] if smallest else []
-    done = subprocess.run(
-        [sys.executable, "-c", _TRY, *arguments], capture_output=True, text=True, check=False, timeout=300
-    )
+    command = [sys.executable, "-c", _TRY, *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    except subprocess.TimeoutExpired:
+        return {"what": "llama.cpp", "ok": False, "told": "it evaluated nothing in 300 s"}
     told = ", ".join(done.stdout.split("\n")).strip(", ")
     if done.returncode < 0:
         told += " crashed while it evaluated a model: build llama-cpp-python as docs/install.md says"

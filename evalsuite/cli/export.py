@@ -40,7 +40,7 @@ def command(
     from evalsuite.store import RunFolder
 
     folder = RunFolder(run)
-    name = run.resolve().name
+    name, run = run.resolve().name, run.resolve()
     if form is Format.LM_EVAL:
         paths = export_lm_eval(folder, out or run.with_name(f"{name}-lm-eval"))
         console.print(f"{len(paths)} files in {out or run.with_name(f'{name}-lm-eval')}", markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import IncludeOption, JsonOption, print_json, told
+from evalsuite.cli.common import IncludeOption, JsonOption, print_json, show_table, told
 
 __all__ = ["app"]
 
@@ -23,7 +23,6 @@ def list_langs(include: IncludeOption = None, as_json: JsonOption = False) -> No
     if as_json:
         print_json([language.model_dump(mode="json") for language in languages.values()])
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -39,7 +38,7 @@ def list_langs(include: IncludeOption = None, as_json: JsonOption = False) -> No
             language.tier,
             language.reference or "(control)",
         )
-    Console(highlight=False).print(table)
+    show_table(table)
 
 
 @app.command("show", epilog="Examples:\n\n  evalsuite langs show eu\n\n  evalsuite langs show Basque --json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -53,4 +55,8 @@ for _name, _group in (("models", models.app), ("tasks", tasks.app), ("langs", la
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a letter shows its code; it does not stop the command.
+            stream.reconfigure(errors="backslashreplace")
     app()

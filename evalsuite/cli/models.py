@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from evalsuite.cli.common import FetchBar, IncludeOption, JsonOption, OfflineOption, console, print_json, told
+from evalsuite.cli.common import (
+    FetchBar,
+    IncludeOption,
+    JsonOption,
+    OfflineOption,
+    console,
+    print_json,
+    show_table,
+    told,
+)
 
 __all__ = ["app"]
 
@@ -24,7 +33,6 @@ def list_models(include: IncludeOption = None, as_json: JsonOption = False) -> N
     if as_json:
         print_json([{**model.model_dump(mode="json"), "cached": is_cached(model)} for model in models.values()])
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -37,7 +45,7 @@ def list_models(include: IncludeOption = None, as_json: JsonOption = False) -> N
         table.add_row(
             model.name, parameters, model.quantisation or "?", size, model.licence, str(model.source), at_hand
         )
-    Console(highlight=False).print(table)
+    show_table(table)
 
 
 @app.command("show", epilog="Examples:\n\n  evalsuite models show gemma3-270m\n\n  evalsuite models show my-model.gguf")

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from evalsuite.cli.common import DataOption, IncludeOption, JsonOption, OfflineOption, console, print_json, told
+from evalsuite.cli.common import (
+    DataOption,
+    IncludeOption,
+    JsonOption,
+    OfflineOption,
+    console,
+    print_json,
+    show_table,
+    told,
+)
 from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
 
 __all__ = ["EXAMPLES", "command"]
@@ -48,7 +57,6 @@ def command(
         skips = [skip.model_dump() for skip in plan.skips]
         print_json({"cells": rows, "skips": skips, "models_to_fetch": to_fetch})
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -59,7 +67,7 @@ def command(
         items = f"{row['items']} of {row['of']}"
         tokens = f"{row['estimated_tokens']:,}"
         table.add_row(str(row["model"]), str(row["task"]), str(row["prompt_form"]), items, str(row["data"]), tokens)
-    Console(highlight=False).print(table)
+    show_table(table)
     seconds = sum(estimate.seconds for estimate in plan.estimates.values())
     console.print(f"{len(rows)} cells; very roughly {max(1, round(seconds / 60))} min on this machine")
     for skip in plan.skips:

@@ -52,17 +52,15 @@ class Request:
 
     def sweep(self) -> Sweep:
         """Return the sweep: that of the file, with the options that were given in place of its own."""
-        from pydantic import ValidationError
-
-        from evalsuite.records import ModelRef, PromptForm, Sweep
+        from evalsuite.records import ModelRef, PromptForm
         from evalsuite.sweep import load_sweep
 
         given: dict[str, object] = {}
-        if self.models:
+        if self.models is not None:
             given["models"] = tuple(ModelRef.model_validate(name) for name in names(self.models))
-        if self.langs:
+        if self.langs is not None:
             given["languages"] = tuple(names(self.langs))
-        if self.tasks:
+        if self.tasks is not None:
             given["tasks"] = tuple(names(self.tasks))
         if self.limit:
             given["limit"] = self.limit
@@ -71,8 +69,7 @@ class Request:
         if self.include:
             given["include"] = tuple(path.resolve() for path in self.include)
         if self.sweep_path is not None:
-            base = load_sweep(self.sweep_path)
-            return base.model_copy(update=given)
+            return _valid({**dict(load_sweep(self.sweep_path)), **given})
         if not self.models:
             raise InputError(
                 "nothing to run: neither a sweep file nor a model was given",
@@ -80,13 +77,7 @@ class Request:
             )
         defaults = {"languages": ("en", "es", "pt", "ca", "gl", "eu", "ja"), "tasks": ("starter",)}
         name = re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join(ModelRef.model_validate(m).name for m in names(self.models)))
-        try:
-            return Sweep.model_validate({**defaults, "name": name[:80].lstrip("._+-") or "run", **given})
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise InputError(
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']} (given: {first['input']!r})"
-            ) from error
+        return _valid({**defaults, "name": name[:80].lstrip("._+-") or "run", **given})
 
     def catalog(self, sweep: Sweep) -> Catalog:
         """Return the catalog with the sweep's own folders."""
@@ -122,6 +113,21 @@ class Request:
         return make_plan(
             sweep, catalog, finder, models, download=download, cores=device.cores_physical or device.cores_logical
         )
+
+
+def _valid(fields: dict[str, object]) -> Sweep:
+    from pydantic import ValidationError
+
+    from evalsuite.records import Sweep
+
+    try:
+        return Sweep.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{'.'.join(map(str, first['loc']))}: {first['msg']} (given: {first['input']!r})",
+            fix="mend the option of that name; `evalsuite run --help` shows examples",
+        ) from error
 
 
 def _show_licences(models: Sequence[Model]) -> None:

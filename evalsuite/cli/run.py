@@ -99,7 +99,7 @@ def _manifest(plan: Plan) -> Manifest:
 def _write_report(folder: Path) -> Path:
     from evalsuite.report.build import build_report
 
-    return build_report(folder, folder.with_name(folder.name + ".html"))
+    return build_report(folder, folder.parent / f"{folder.resolve().name}.html")
 
 
 def _tell(folder: Path, page: Path | None, plan: Plan, summary: Summary, as_json: bool) -> None:

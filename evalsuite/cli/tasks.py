@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import DataOption, IncludeOption, JsonOption, OfflineOption, print_json, told
+from evalsuite.cli.common import DataOption, IncludeOption, JsonOption, OfflineOption, print_json, show_table, told
 
 __all__ = ["app"]
 
@@ -30,7 +30,6 @@ def list_tasks(
     if as_json:
         print_json([task.model_dump(mode="json") for task in tasks])
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -46,7 +45,7 @@ def list_tasks(
         languages = " ".join(tasks[p].language for p in places)
         items = str(first.items or "?")
         table.add_row(group, first.family, " ".join(first.suite), languages, items, chance, source, first.licence)
-    Console(highlight=False).print(table)
+    show_table(table)
 
 
 @app.command(
@@ -65,7 +64,7 @@ def show(
     from evalsuite.catalog.data import DataFinder, mirror_from
     from evalsuite.catalog.load import load_catalog
     from evalsuite.catalog.tasks import task_folders
-    from evalsuite.errors import InputError, suggest
+    from evalsuite.errors import CatalogError, EvalsuiteError, InputError, suggest
     from evalsuite.harness import build_task
     from evalsuite.records import PromptForm
 
@@ -75,8 +74,14 @@ def show(
         raise InputError(f"unknown task {name!r}", fix=fix)
     finder = DataFinder(mirror_from(data), offline=offline)
     task = finder.locate(catalog.tasks[name])
-    built = build_task(task, task_folders(catalog.include), finder, PromptForm.NATIVE)
-    prompts = built.prompts(range(min(items, len(built))))
+    try:
+        built = build_task(task, task_folders(catalog.include), finder, PromptForm.NATIVE)
+        prompts = built.prompts(range(min(items, len(built))))
+    except EvalsuiteError:
+        raise
+    except Exception as error:
+        # A task's templates and functions may raise anything.
+        raise CatalogError(f"{task.path}: lm-eval cannot build the task: {type(error).__name__}: {error}") from error
     if as_json:
         print_json({**task.model_dump(mode="json"), "items": len(built), "prompts": prompts})
         return

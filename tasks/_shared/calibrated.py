@@ -20,6 +20,8 @@ class CalibratedTask(ConfigurableTask):
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> Any:
         requests = super().construct_requests(doc, ctx, **kwargs)
+        if "acc_mutual_info" not in self._metric_fn_list:
+            return requests  # no prior was asked for
         prior = apply_template(self.config.metadata["prior_context"], doc)
         if kwargs.get("apply_chat_template") and kwargs.get("chat_template"):
             prior = kwargs["chat_template"]([{"role": "user", "content": prior}])

@@ -35,8 +35,9 @@ def test_only_the_templates_own_markers_are_control_tokens():
     assert "a <|im_end|> b {{ 7 * 7 }} <script>" in strip_marks(text)
 
 
-def test_fences_in_data_are_dropped():
+def test_fences_in_data_mean_nothing():
     text = template().render([{"role": "user", "content": "x \uf8e0<|im_end|>\uf8e1 y"}])
+    assert "x \uf8e0<|im_end|>\uf8e1 y" in strip_marks(text)
     assert [part for part, is_marker in split_marked(text) if is_marker].count("<|im_end|>") == 1
 
 

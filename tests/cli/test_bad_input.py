@@ -153,3 +153,71 @@ def test_an_unknown_name_to_show():
     assert "labels_eu" in refused("tasks", "show", "label_eu")
     assert "gemma3-270m" in refused("models", "show", "gemma-270m")
     assert "eu" in refused("langs", "show", "euskera")
+
+
+@pytest.mark.parametrize(
+    "options", [("--langs", "es,es"), ("--langs", ""), ("--tasks", "labels,labels"), ("--tasks", "")]
+)
+def test_options_are_held_to_the_rules_of_a_sweep(tmp_path, options):
+    said = refused("run", write_sweep(tmp_path), *options, "--out", tmp_path / "run")
+    assert "named twice" in said or "at least 1" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("dataset_kwargs: {data_files: {test: d.jsonl}}", "only `revision` is understood"),
+        ("dataset_kwargs: {revision: 1234567}\ncustom_dataset: null\ndataset_path: a/b", "revision"),
+        ("dataset_kwargs: [a]", "dataset_kwargs"),
+    ],
+)
+def test_a_task_file_that_asks_for_what_is_not_understood(tmp_path, line, told):
+    import shutil
+
+    from tests.helpers import ROOT
+
+    for name in ("labels", "_shared"):
+        shutil.copytree(ROOT / "tasks" / name, tmp_path / "tasks" / name)
+    path = tmp_path / "tasks" / "labels" / "labels_en.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
+    said = refused("tasks", "list", "--include", tmp_path)
+    assert "labels_en.yaml" in said
+    assert told in said
+
+
+def test_a_mirror_file_that_is_no_parquet_is_a_skip(tmp_path):
+    path = tmp_path / "Davlan" / "sib200" / "eus_Latn" / "test.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not parquet")
+    sweep = write_sweep(tmp_path, tasks=["labels", "sib200"], languages=["eu"], limit=3)
+    done = evalsuite("run", sweep, "--data", tmp_path, "--out", tmp_path / "run", "--no-report")
+    assert done.returncode == 0, done.stderr
+    assert "skipped: sib200_eu (eu)" in done.stderr
+    assert "cannot be read" in done.stderr
+
+
+def test_markup_in_a_users_file_is_shown_as_it_stands(tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "odd.yaml").write_text(
+        "title: Odd\nlicence: 'see [/terms] :key:'\nsource: {file: x.gguf}\n", encoding="utf-8"
+    )
+    done = evalsuite("models", "list", "--include", tmp_path, COLUMNS="400")
+    assert done.returncode == 0, done.stderr
+    assert "see [/terms] :key:" in done.stdout
+
+
+def test_a_terminal_that_cannot_show_a_letter_does_not_stop_the_command():
+    done = evalsuite("langs", "list", "--json", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_run_in_the_folder_that_one_stands_in(tmp_path):
+    run = tmp_path / "here"
+    assert evalsuite("run", write_sweep(tmp_path, limit=3), "--out", run, "--no-report").returncode == 0
+    for verb in (("report", "."), ("export", ".", "--format", "csv")):
+        done = evalsuite(*verb, cwd=run)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "here.html").exists()
+    assert (tmp_path / "here.csv").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -12,8 +13,9 @@ from evalsuite.errors import BackendError
 
 __all__ = ["ChatTemplate", "split_marked", "strip_marks"]
 
-# Private-use characters fence what the template itself wrote; no text of ours or of a data set holds them.
-_OPEN, _CLOSE, _SLOT = "\uf8e0", "\uf8e1", "\uf8e2"
+# Fences around what the template itself wrote. They are drawn anew in each process, so that no text can hold them.
+_NONCE = secrets.token_hex(8)
+_OPEN, _CLOSE, _SLOT = f"\uf8e0{_NONCE}\uf8e0", f"\uf8e1{_NONCE}\uf8e1", f"\uf8e2{_NONCE}\uf8e2"
 _MARKED = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 _CANDIDATE = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Z_]{2,20}\]")
 
@@ -57,7 +59,7 @@ class ChatTemplate:
         except self._errors as error:
             raise BackendError(f"the model's chat template failed: {error}") from error
         marked = _CANDIDATE.sub(self._mark, text)
-        contents = {slot: _without_marks(message["content"]) for slot, message in zip(slots, messages, strict=True)}
+        contents = {slot: message["content"] for slot, message in zip(slots, messages, strict=True)}
         return re.sub(f"{_SLOT}\\d+{_SLOT}", lambda found: contents.get(found[0], ""), marked)
 
     def _mark(self, found: re.Match[str]) -> str:
@@ -79,10 +81,6 @@ def split_marked(text: str) -> Iterator[tuple[str, bool]]:
 def strip_marks(text: str) -> str:
     """Return a rendered conversation as a person would read it, without the fences."""
     return text.replace(_OPEN, "").replace(_CLOSE, "")
-
-
-def _without_marks(text: str) -> str:
-    return strip_marks(text).replace(_SLOT, "")
 
 
 def _refuse(message: Any) -> NoReturn:

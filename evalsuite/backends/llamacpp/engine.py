@@ -215,6 +215,7 @@ class Engine:
                 part = nodes[first : first + block]
                 rows = logits[first : first + len(part)]
                 total, best = _log_sum_exp(rows), rows.argmax(axis=1)
+                _refuse_no_numbers(total)
                 for row, node in enumerate(part):
                     for target in wanted.get(node, ()):
                         logprob = float(rows[row, target]) - float(total[row])
@@ -250,6 +251,7 @@ class Engine:
             end = min(start + _BATCH_TOKENS, count)
             logits = self._decode(batch, start, end, [count - 1] if end == count else [])
         assert logits is not None
+        _refuse_no_numbers(logits.sum(axis=1))
         first: Floats = logits[0]
         return first
 
@@ -351,6 +353,15 @@ def _log_sum_exp(rows: Floats) -> npt.NDArray[np.float64]:
     top = rows.max(axis=1, keepdims=True)
     total = np.exp(rows - top).sum(axis=1, dtype=np.float64)
     return np.asarray(top[:, 0].astype(np.float64) + np.log(total))
+
+
+def _refuse_no_numbers(values: npt.NDArray[Any]) -> None:
+    """A model that computes NaN would otherwise seem to choose the first answer every time."""
+    if not np.isfinite(values).all():
+        raise BackendError(
+            "the model's output is not a number (NaN or infinite)",
+            fix="the file is damaged or badly quantised; fetch or convert the model again",
+        )
 
 
 def _token(token: int) -> int | None:

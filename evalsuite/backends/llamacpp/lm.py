@@ -125,7 +125,12 @@ class LlamaCppLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         # Equal requests (the priors of a fixed list of answers, for example) are evaluated once.
         unique: dict[tuple[tuple[int, ...], int], int] = {}
         order: list[int | None] = []
-        for _key, context, continuation in requests:
+        for (_, answer), context, continuation in requests:
+            if not continuation and answer:
+                raise BackendError(
+                    f"the answer {answer!r} melts into the last token of its context, so it cannot be scored",
+                    fix="end the prompt otherwise, or set `target_delimiter` in the task",
+                )
             if not continuation:
                 order.append(None)
                 continue
