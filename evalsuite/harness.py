@@ -93,6 +93,8 @@ class BuiltTask:
         docs = self._docs.select(indices) if hasattr(self._docs, "select") else [self._docs[i] for i in indices]
         part.dataset = {split: docs for split in (part.config.test_split, part.config.validation_split) if split}
         part._instances = None
+        # Only the items are wanted; means over a chunk would be thrown away, and some metrics fail on few items.
+        part._aggregation_list = dict.fromkeys(self._lm_task._aggregation_list, len)
         return part
 
     def _record(self, lm: TemplateLM, index: int, sample: dict[str, Any]) -> Record:
