@@ -120,23 +120,6 @@ def _load(path: Path) -> Task:
     lost = [f for f in data_files if not f.is_file()]
     if lost:
         raise CatalogError(f"{path}:{line_of(('metadata', 'data_files'))}: metadata.data_files: no file {lost[0]}")
-    split = config.get("test_split") or config.get("validation_split")
-    if not split:
-        raise CatalogError(f"{path}: test_split: missing", fix="name the split that holds the items")
-    hub = {"path": config.get("dataset_path"), "config": config.get("dataset_name")}
-    kwargs = config.get("dataset_kwargs") or {}
-    if not isinstance(kwargs, dict) or kwargs.keys() - {"revision"}:
-        raise CatalogError(
-            f"{path}:{line_of(('dataset_kwargs',))}: dataset_kwargs: only `revision` is understood (given: {kwargs!r})",
-            fix="read local files with a `custom_dataset` function beside the task, see docs/tasks.md",
-        )
-    fields = {"kind": "shipped"} if config.get("custom_dataset") else {"kind": "hub", **hub, **kwargs}
-    data = validate(
-        DataRef,
-        {**fields, "split": split},
-        path,
-        lambda loc: line_of(("dataset_kwargs", *loc)) if loc[:1] == ("revision",) else line_of(loc),
-    )
     fields = {key: metadata[key] for key in _METADATA if key in metadata}
     return validate(
         Task,
@@ -148,12 +131,33 @@ def _load(path: Path) -> Task:
             **fields,
             "name": config.get("task"),
             "output_type": config.get("output_type"),
-            "data": data,
+            "data": _data_ref(config, path, line_of),
             "path": path,
             "sha256": _hash([*sorted(f for f in files if f.is_file()), *data_files]),
         },
         path,
         lambda loc: line_of(("metadata", *loc)) if loc and loc[0] in _METADATA else line_of(loc),
+    )
+
+
+def _data_ref(config: dict[str, Any], path: Path, line_of: LineOf) -> DataRef:
+    """Return where a configuration says that the items are."""
+    split = config.get("test_split") or config.get("validation_split")
+    if not split:
+        raise CatalogError(f"{path}: test_split: missing", fix="name the split that holds the items")
+    hub = {"path": config.get("dataset_path"), "config": config.get("dataset_name")}
+    kwargs = config.get("dataset_kwargs") or {}
+    if not isinstance(kwargs, dict) or kwargs.keys() - {"revision"}:
+        raise CatalogError(
+            f"{path}:{line_of(('dataset_kwargs',))}: dataset_kwargs: only `revision` is understood (given: {kwargs!r})",
+            fix="read local files with a `custom_dataset` function beside the task, see docs/tasks.md",
+        )
+    place = {"kind": "shipped"} if config.get("custom_dataset") else {"kind": "hub", **hub, **kwargs}
+    return validate(
+        DataRef,
+        {**place, "split": split},
+        path,
+        lambda loc: line_of(("dataset_kwargs", *loc)) if loc[:1] == ("revision",) else line_of(loc),
     )
 
 

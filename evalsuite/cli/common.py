@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
-    from evalsuite.records import Cell
+    from evalsuite.records import Cell, Skip
 
 __all__ = [
     "DataOption",
@@ -32,6 +32,7 @@ __all__ = [
     "console",
     "names",
     "print_json",
+    "show_skips",
     "show_table",
     "told",
 ]
@@ -93,6 +94,14 @@ def print_json(value: Any) -> None:
     """Print JSON to standard output."""
     json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=str)
     sys.stdout.write("\n")
+
+
+def show_skips(skips: Sequence[Skip]) -> None:
+    """Say what is not run, why, and what to do about it."""
+    for skip in skips:
+        what = f"{skip.model} × {skip.task}" if skip.model else f"{skip.task} ({skip.language})"
+        fix = f" (fix: {skip.fix})" if skip.fix else ""
+        console.print(f"skipped: {what}: {skip.reason}{fix}", markup=False, soft_wrap=True)
 
 
 def show_table(table: Table) -> None:

@@ -9,6 +9,7 @@ from evalsuite.cli.common import (
     OfflineOption,
     console,
     print_json,
+    show_skips,
     show_table,
     told,
 )
@@ -70,10 +71,7 @@ def command(
     show_table(table)
     seconds = sum(estimate.seconds for estimate in plan.estimates.values())
     console.print(f"{len(rows)} cells; very roughly {max(1, round(seconds / 60))} min on this machine")
-    for skip in plan.skips:
-        console.print(f"skipped: {skip.task} ({skip.language}): {skip.reason}", markup=False, soft_wrap=True)
-        if skip.fix:
-            console.print(f"  fix: {skip.fix}", markup=False, soft_wrap=True)
+    show_skips(plan.skips)
     for name in to_fetch:
         planned = plan.models[name].model
         size = f", {planned.bytes / 2**20:.0f} MiB" if planned.bytes else ""

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import DataOption, IncludeOption, JsonOption, OfflineOption, RunBar, console, print_json, told
+from evalsuite.cli.common import (
+    DataOption,
+    IncludeOption,
+    JsonOption,
+    OfflineOption,
+    RunBar,
+    console,
+    print_json,
+    show_skips,
+    told,
+)
 from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
 
 if TYPE_CHECKING:
@@ -56,13 +66,7 @@ def command(
         if writer.exists:
             _ = writer.manifest
         plan = request.plan(download=True)
-        for skip in plan.skips:
-            what = f"{skip.model} × {skip.task}" if skip.model else f"{skip.task} ({skip.language})"
-            console.print(
-                f"skipped: {what}: {skip.reason}" + (f" (fix: {skip.fix})" if skip.fix else ""),
-                markup=False,
-                soft_wrap=True,
-            )
+        show_skips(plan.skips)
         site = Site(tuple(task_folders(plan.sweep.include)), mirror_from(data), offline)
         bar = RunBar()
         try:
