@@ -98,7 +98,8 @@ def fetch_model(
         if not target.parent.is_dir():
             if offline:
                 raise _not_there(model)
-            target.parent.mkdir(parents=True)
+            # Another process may make it in the same moment.
+            target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.parent / ".lock"):
             # Another process may have brought it while this one waited.
             found = _cached(model, target, verify=verify, keep_wrong=offline)
