@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalsuite.analysis.load import Run, load_run
-    from evalsuite.analysis.tables import Tables, analyse, comparisons, failures, gaps, scores, token_tax
+    from evalsuite.analysis.tables import Tables, analyse, comparisons, failures, find_flags, gaps, scores, token_tax
 
-__all__ = ["Run", "Tables", "analyse", "comparisons", "failures", "gaps", "load_run", "scores", "token_tax"]
+__all__ = [
+    "Run",
+    "Tables",
+    "analyse",
+    "comparisons",
+    "failures",
+    "find_flags",
+    "gaps",
+    "load_run",
+    "scores",
+    "token_tax",
+]
 
 
 def __getattr__(name: str) -> Any:

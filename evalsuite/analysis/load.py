@@ -36,10 +36,11 @@ _STORED = (
 
 ITEM_COLUMNS = (
     *("cell", "model", "task", "language", "group", "prompt_form", "item_id", "item_index", "score", *SCORINGS),
-    *("target", "prediction"),
+    *("choices", "target", "prediction"),
     *("n_choices", "chance", "context_tokens", "context_chars", "context_bytes", "answer_tokens"),
 )
-"""Columns of `Run.items`. Numbers are float64, NaN where missing; `answer_tokens` is the sum over the choices."""
+"""Columns of `Run.items`. Numbers are float64, NaN where missing; `choices` is a tuple of texts, `answer_tokens` the sum
+over them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +158,8 @@ def _frame(folder: RunFolder, cell: Cell, task: Task) -> pd.DataFrame:
         [p or [] for p in stored["prior_logprobs"]],
     )
     chance = np.nan if task.chance is None else task.chance
+    # Many tasks offer every item the same choices: one tuple then serves all items.
+    alike: dict[tuple[str, ...], tuple[str, ...]] = {}
     columns: dict[str, Any] = {
         "cell": [cell.id] * n,
         "model": [cell.model] * n,
@@ -168,6 +171,7 @@ def _frame(folder: RunFolder, cell: Cell, task: Task) -> pd.DataFrame:
         "item_index": stored["item_index"],
         "score": _floats(stored["score"]),
         **scorings,
+        "choices": [alike.setdefault(key, key) for key in map(tuple, choices)],
         "target": stored["target"],
         "prediction": _floats(stored["prediction"]),
         "n_choices": [len(c) for c in choices],

@@ -12,6 +12,7 @@ from evalsuite.stats.paired import PairedDifference
 __all__ = [
     "ALPHA",
     "Alternative",
+    "AnswerSpread",
     "ComparisonRow",
     "FailureRow",
     "GapRow",
@@ -54,6 +55,24 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerSpread:
+    """How the answers of one cell fall on the options; shares are 0 to 1, of items."""
+
+    n: int
+    """Items with an answer; the shares of answers are of these."""
+    answer: str
+    """Text of the option that was answered most often, wherever it stood."""
+    answer_share: float
+    answer_right: float | None
+    """Share of items in which that text is right; none where no right choice is known."""
+    place: int
+    """Place, from 0, that was answered most often, whatever stood there."""
+    place_share: float
+    place_right: float | None
+    """Share of items in which the right choice stands at that place; none where no right choice is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreRow:
     """One model on one task in one prompt form."""
 
@@ -70,9 +89,8 @@ class ScoreRow:
     above_chance: bool | None
     """Whether the whole interval lies above the chance level; none where one of them is missing."""
     alternatives: tuple[Alternative, ...]
-    same_answer: float | None
-    """Share of items that get the most frequent answer (by its place among the choices), where that is nearly all of them
-    though the right answers differ: the score then measures a constant answer. None otherwise."""
+    spread: AnswerSpread | None
+    """None where no item has an answer that is one of several choices."""
     planned: int
     not_scored: int
     """Items of the plan that have no score."""

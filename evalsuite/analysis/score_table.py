@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.metrics import SCORINGS
-from evalsuite.analysis.rows import ALPHA, Alternative, Scale, ScoreRow, split_fix
+from evalsuite.analysis.metrics import SCORINGS, right_choices
+from evalsuite.analysis.rows import ALPHA, Alternative, AnswerSpread, Scale, ScoreRow, split_fix
 from evalsuite.records import CellStatus, PromptForm, Task
 from evalsuite.stats.intervals import Estimate, bootstrap_mean, wilson
 
 __all__ = ["scale_of", "scores", "why_no_items"]
-
-_NEARLY_ALL = 0.9
-_FEWEST_ANSWERS = 20
-"""Below this, answers may be alike by accident."""
 
 
 def scores(run: Run) -> tuple[ScoreRow, ...]:
@@ -77,7 +75,7 @@ def _row(run: Run, model: str, task: Task, form: PromptForm) -> ScoreRow:
         chance=task.chance,
         above_chance=above,
         alternatives=tuple(_alternative(frame, name) for name in SCORINGS),
-        same_answer=_same_answer(frame),
+        spread=_spread(frame),
         planned=planned,
         not_scored=planned - int(values.size),
         reproduced=_reproduced(frame, task.primary_metric),
@@ -102,12 +100,27 @@ def _alternative(frame: pd.DataFrame | None, metric: str) -> Alternative:
     return Alternative(metric, None, 0, "not a multiple-choice task")
 
 
-def _same_answer(frame: pd.DataFrame | None) -> float | None:
-    answers = _known(frame, "prediction")
-    if frame is None or answers.size < _FEWEST_ANSWERS or len(set(frame["target"])) == 1:
+def _spread(frame: pd.DataFrame | None) -> AnswerSpread | None:
+    if frame is None:
         return None
-    share = float(np.unique(answers, return_counts=True)[1].max() / answers.size)
-    return share if share >= _NEARLY_ALL else None
+    answered = frame.loc[frame["prediction"].notna() & (frame["prediction"] < frame["n_choices"])]
+    if answered.empty:
+        return None
+    choices, places = list(answered["choices"]), [int(p) for p in answered["prediction"]]
+    answer, alike = Counter(c[p] for c, p in zip(choices, places, strict=True)).most_common(1)[0]
+    place, there = Counter(places).most_common(1)[0]
+    pairs = [(c, right_choices(t, c)) for c, t in zip(choices, answered["target"], strict=True)]
+    known = [(c, right) for c, right in pairs if right]
+    n = len(places)
+    return AnswerSpread(
+        n=n,
+        answer=answer,
+        answer_share=alike / n,
+        answer_right=sum(answer in {c[i] for i in right} for c, right in known) / len(known) if known else None,
+        place=place,
+        place_share=there / n,
+        place_right=sum(place in right for _, right in known) / len(known) if known else None,
+    )
 
 
 def _reproduced(frame: pd.DataFrame | None, metric: str) -> int | None:

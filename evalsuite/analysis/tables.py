@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalsuite.analysis.flags import Flag, find_flags
 from evalsuite.analysis.gap_table import comparisons, gaps
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ComparisonRow, FailureRow, GapRow, ScoreRow, TokenRow, split_fix
@@ -11,7 +12,7 @@ from evalsuite.analysis.score_table import scores
 from evalsuite.analysis.token_table import token_tax
 from evalsuite.records import CellStatus
 
-__all__ = ["Tables", "analyse", "comparisons", "failures", "gaps", "scores", "token_tax"]
+__all__ = ["Tables", "analyse", "comparisons", "failures", "find_flags", "gaps", "scores", "token_tax"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +24,19 @@ class Tables:
     comparisons: tuple[ComparisonRow, ...]
     tokens: tuple[TokenRow, ...]
     failures: tuple[FailureRow, ...]
+    flags: tuple[Flag, ...]
 
 
 def analyse(run: Run) -> Tables:
     """Return all tables of a run."""
+    rows = scores(run)
     return Tables(
-        scores=scores(run),
+        scores=rows,
         gaps=gaps(run),
         comparisons=comparisons(run),
         tokens=token_tax(run),
         failures=failures(run),
+        flags=find_flags(rows),
     )
 
 

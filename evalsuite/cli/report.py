@@ -22,5 +22,8 @@ def command(
     """Write the report of a run folder: one HTML file, no network, no scripts. No model is loaded."""
     from evalsuite.report.build import build_report
 
-    path = build_report(run, out or run.resolve().with_name(run.resolve().name + ".html"))
+    def tell(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False)
+
+    path = build_report(run, out or run.resolve().with_name(run.resolve().name + ".html"), tell=tell)
     console.print(f"report: {path}", soft_wrap=True, markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from evalsuite import __version__
 from evalsuite.analysis import load_run
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
-from evalsuite.analysis.tables import analyse
+from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.catalog.paths import data_root
 from evalsuite.errors import StoreError
 from evalsuite.report.names import Names
+from evalsuite.report.notices import Notices
 from evalsuite.report.panels import Panels
 from evalsuite.report.provenance import (
     build_provenance,
@@ -32,20 +34,31 @@ from evalsuite.report.text import load_text
 __all__ = ["build_report", "render"]
 
 
-def build_report(run_path: Path, out: Path) -> Path:
+def build_report(run_path: Path, out: Path, *, tell: Callable[[str], None] | None = None) -> Path:
     """Write the report of a run folder to `out` and return it.
 
     The same folder and the same version always give the same bytes.
 
+    Args:
+        run_path: The run folder.
+        out: HTML file to write.
+        tell: Is given a line for each warning of the report, once the report is written.
+
     Raises:
         StoreError: The run folder cannot be read, or `out` cannot be written.
     """
-    _write(out, render(load_run(run_path)))
+    run = load_run(run_path)
+    tables = analyse(run)
+    _write(out, render(run, tables))
+    if tell is not None:
+        text = load_text(data_root("reports") / "strings")
+        for line in Notices(tables.flags, Names(run, text), text).lines:
+            tell(line)
     return out
 
 
-def render(run: Run) -> str:
-    """Return the report of a run as HTML."""
+def render(run: Run, tables: Tables | None = None) -> str:
+    """Return the report of a run as HTML; its tables are made where they are not given."""
     folder = data_root("reports")
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -55,13 +68,12 @@ def render(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(**_context(run, folder))
+    return environment.get_template("report.html.j2").render(**_context(run, tables or analyse(run), folder))
 
 
-def _context(run: Run, folder: Path) -> dict[str, Any]:
+def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
     text = load_text(folder / "strings")
     names = Names(run, text)
-    tables = analyse(run)
     sample = sample_text(run, text)
     return {
         "t": text,
@@ -72,6 +84,7 @@ def _context(run: Run, folder: Path) -> dict[str, Any]:
         "show": Panels(text, names, tables.scores),
         "sections": build_sections(run, tables, names, text),
         "summary": summarise(run, tables, names, text, sample),
+        "notices": Notices(tables.flags, names, text),
         "provenance": build_provenance(run, tables, names, text),
         "sample": sample,
         "groups": group_facts(run, names, text),

@@ -213,6 +213,8 @@ def _statistics(tables: Tables, text: Text) -> tuple[str, ...]:
     keys = {"wilson": "wilson", "bootstrap": "bootstrap", "newcombe": "newcombe", "mcnemar": "mcnemar"}
     keys |= {"sign-flip": "signflip", "ratio": "ratio"}
     said = [text(f"method.{key}") for method, key in keys.items() if method in used]
+    if any(r.chance is not None for r in tables.scores):
+        said.append(text("method.binomial"))
     gaps = sum(1 for r in tables.gaps if r.difference.p is not None)
     pairs = sum(1 for r in tables.comparisons if r.difference.p is not None)
     return (*said, text("method.holm", gaps=gaps, pairs=pairs)) if gaps or pairs else tuple(said)

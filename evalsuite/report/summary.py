@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from evalsuite.analysis.flags import FlagKind
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ComparisonRow, GapRow, Scale, TokenRow, Verdict
 from evalsuite.analysis.tables import Tables
@@ -39,6 +40,7 @@ def summarise(run: Run, tables: Tables, names: Names, text: Text, sample: str | 
     if len(run.models) > 1:
         sentences += writer.best(codes)
     sentences += writer.gaps()
+    sentences += writer.flags()
     sentences += writer.chance()
     sentences += writer.tokens()
     if tables.failures:
@@ -81,10 +83,21 @@ class _Writer:
             if unsure:
                 yield self._unsure(name, unsure)
 
+    def flags(self) -> Iterator[str]:
+        """Name the models that are at chance everywhere, and say how many other warnings there are."""
+        whole = [f for f in self._tables.flags if f.kind is FlagKind.MODEL_AT_CHANCE]
+        for flag in whole:
+            yield self._text("summary.model_at_chance", model=self._names.series_of(flag.model, flag.form).label)
+        rest = sum(1 for f in self._tables.flags if f.kind is not FlagKind.TOO_FEW_ITEMS) - len(whole)
+        if rest:
+            yield self._text("summary.flags_more" if whole else "summary.flags", n=rest)
+
     def chance(self) -> Iterator[str]:
         """Name the models and languages that cannot be told from guessing on any group."""
         by_model: dict[str, list[str]] = {}
-        for model in self._run.models:
+        everywhere = [f.model for f in self._tables.flags if f.kind is FlagKind.MODEL_AT_CHANCE]
+        # A model that is at chance in all its forms has had its sentence.
+        for model in (m for m in self._run.models if everywhere.count(m) < len(self._run.forms)):
             for code in self._run.languages:
                 rows = [r for r in self._tables.scores if (r.model, r.language) == (model, code)]
                 told = [r.above_chance for r in rows if r.above_chance is not None]

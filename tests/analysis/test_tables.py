@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -272,12 +273,41 @@ def test_a_comparison_reads_the_same_from_the_other_side(run: Run) -> None:
     assert turned.turned() == row
 
 
-def test_a_constant_answer_is_told(tmp_path):
-    """A model that always takes the same choice, and one that does not."""
-    run = load_run(build_run(tmp_path / "run"))
-    assert all(row.same_answer is None for row in scores(run))
-    cell = next(r.cell for r in run.results if r.status == "done")
-    frame = run.items.copy()
-    frame.loc[frame["cell"] == cell.id, "prediction"] = 2.0
-    row = next(r for r in scores(replace(run, items=frame)) if (r.model, r.task) == (cell.model, cell.task))
-    assert row.same_answer == 1.0
+def test_the_spread_of_answers_is_counted_from_the_records(run: Run) -> None:
+    for row in scores(run):
+        if row.estimate.value is None:
+            assert row.spread is None
+            continue
+        kept = list(_by_id(run, row.model, row.task).values())
+        places = Counter(r.prediction for r in kept)
+        s = row.spread
+        assert s is not None
+        assert (s.n, places[s.place], s.place_share) == (len(kept), max(places.values()), places[s.place] / len(kept))
+        assert s.place_right == sum(int(r.target) == s.place for r in kept) / len(kept)
+        # Every item of these tasks offers the same choices in the same order.
+        assert (s.answer, s.answer_share, s.answer_right) == (kept[0].choices[s.place], s.place_share, s.place_right)
+
+
+def test_an_answer_and_its_place_are_counted_apart(tmp_path: Path) -> None:
+    def turn(cell: Cell, record: Record) -> Record:
+        by = record.item_index % len(record.choices)
+        choices = record.choices[by:] + record.choices[:by]
+        place = choices.index("travel") if cell.language == "en" else 1
+        targets = [choices.index("travel"), 1] if record.item_index % 2 else [0]
+        return record.model_copy(update={"choices": choices, "prediction": place, "target": json.dumps(targets)})
+
+    run = load_run(build_run(tmp_path / "run", Plan(items=28, codes=("en", "es"), holes=False, record_hook=turn)))
+    rows = [r for r in scores(run) if r.group == "toy_facts" and r.model == GEMMA]
+    english, spanish = (r.spread for r in rows)
+    assert english is not None
+    assert spanish is not None
+    # Right by turns: “travel” and place 1 on odd items, place 0 on even ones; there, turned by 1 of 4, “travel” is never.
+    assert (english.answer, english.answer_share, english.place_share) == ("travel", 1.0, 0.25)
+    assert english.answer_right == 0.5
+    assert (spanish.place, spanish.place_share, spanish.answer_share) == (1, 1.0, 0.25)
+    assert spanish.place_right == 0.5
+
+
+def test_items_without_a_choice_have_no_spread(tmp_path: Path) -> None:
+    plan = Plan(items=5, codes=("en",), holes=False, record_hook=lambda _, r: r.model_copy(update={"prediction": None}))
+    assert {r.spread for r in scores(load_run(build_run(tmp_path / "run", plan)))} == {None}
