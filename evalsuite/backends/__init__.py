@@ -7,15 +7,25 @@ from typing import Any
 
 from evalsuite.errors import BackendError, InputError, suggest
 
-__all__ = ["BACKENDS", "backend_target", "load_backend"]
+__all__ = ["BACKENDS", "backend_names", "backend_target", "load_backend"]
 
 BACKENDS: dict[str, str] = {
     "llamacpp": "evalsuite.backends.llamacpp.lm:LlamaCppLM",
+    "transformers": "evalsuite.backends.hf.lm:TransformersLM",
     "fake": "evalsuite.backends.fake:FakeLM",
 }
 """Name → class of an lm-eval `TemplateLM`, made with a model file and its options. Loaded when it is used."""
 
 _ENTRY_POINTS = "evalsuite.backends"
+_INSTALL = {
+    "llamacpp": "pip install llama-cpp-python (see docs/install.md)",
+    "transformers": "pip install 'evalsuite[hf]' (see docs/transformers.md)",
+}
+
+
+def backend_names() -> tuple[str, ...]:
+    """Return the names of all backends: ours, and those that other packages add."""
+    return tuple(dict.fromkeys((*BACKENDS, *_entry_points())))
 
 
 def backend_target(name: str) -> str:
@@ -28,8 +38,8 @@ def backend_target(name: str) -> str:
     """
     target = BACKENDS.get(name) or _entry_points().get(name)
     if target is None:
-        known = [*BACKENDS, *_entry_points()]
-        raise InputError(f"unknown backend {name!r}", fix=suggest(name, known, kind="backend", show="evalsuite doctor"))
+        fix = suggest(name, backend_names(), kind="backend", show="evalsuite doctor")
+        raise InputError(f"unknown backend {name!r}", fix=fix)
     return target
 
 
@@ -46,7 +56,7 @@ def load_backend(name: str) -> Any:
     except ImportError as error:
         raise BackendError(
             f"the backend {name!r} needs a package that cannot be imported: {error}",
-            fix="pip install llama-cpp-python (see docs/install.md)" if name == "llamacpp" else None,
+            fix=_INSTALL.get(name),
         ) from error
 
 

@@ -40,11 +40,14 @@ else:
 @told
 def command(as_json: JsonOption = False) -> None:
     """Check this machine: device, engines, catalog, cache, data, free space. Exit code 1 where something must be mended."""
+    from dataclasses import asdict
+
     from evalsuite.catalog.fetch import cache_dir
+    from evalsuite.machine import usable_cores
     from evalsuite.meters.device import read_device
     from evalsuite.provenance import versions
 
-    device = read_device()
+    device, threads = read_device(), usable_cores()
     cache = cache_dir()
     free = shutil.disk_usage(_existing(cache)).free
     checks = [_engine(), _catalog(), _mirror(), _space(cache, free)]
@@ -52,6 +55,7 @@ def command(as_json: JsonOption = False) -> None:
         print_json(
             {
                 "device": {**device.model_dump(mode="json"), "fingerprint": device.fingerprint},
+                "threads": asdict(threads),
                 "versions": versions(),
                 "cache": str(cache),
                 "free_bytes": free,
@@ -63,6 +67,7 @@ def command(as_json: JsonOption = False) -> None:
         cores = device.cores_physical or device.cores_logical
         typer.echo(f"device   {device.cpu}, {cores} cores, {device.ram_bytes / 2**30:.1f} GiB, {device.os}")
         typer.echo(f"         governor {device.governor or 'unknown'}; fingerprint {device.fingerprint}")
+        typer.echo(f"threads  {threads.count} by default ({threads.reason})")
         typer.echo("versions " + ", ".join(f"{name} {version}" for name, version in versions().items()))
         typer.echo(f"cache    {cache}")
         for check in checks:

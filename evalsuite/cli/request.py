@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from evalsuite.plan import Plan
     from evalsuite.records import Model, Sweep
 
-__all__ = ["ChatOption", "LangsOption", "LimitOption", "ModelOption", "Request", "SweepArgument", "TasksOption"]
+__all__ = [
+    "ChatOption",
+    "LangsOption",
+    "LimitOption",
+    "ModelOption",
+    "Request",
+    "SweepArgument",
+    "TasksOption",
+    "show_licences",
+]
 
 SweepArgument = Annotated[Path | None, typer.Argument(metavar="[SWEEP.yaml]", help="Sweep file.", show_default=False)]
 ModelOption = Annotated[
@@ -96,7 +105,7 @@ class Request:
         from evalsuite.catalog.languages import resolve_languages
         from evalsuite.catalog.models import resolve_model
         from evalsuite.catalog.tasks import resolve_tasks
-        from evalsuite.meters.device import read_device
+        from evalsuite.machine import usable_cores
         from evalsuite.plan import make_plan, prepare_models
 
         sweep = self.sweep()
@@ -107,12 +116,10 @@ class Request:
             backend_target(resolve_model(ref, catalog.models).backend)
         finder = DataFinder(mirror_from(self.data), offline=self.offline)
         if download and not self.offline:
-            _show_licences([resolve_model(ref, catalog.models) for ref in sweep.models])
+            show_licences([resolve_model(ref, catalog.models) for ref in sweep.models])
         models = prepare_models(sweep, catalog, offline=self.offline, download=download, progress=FetchBar())
-        device = read_device()
-        return make_plan(
-            sweep, catalog, finder, models, download=download, cores=device.cores_physical or device.cores_logical
-        )
+        cores = sweep.threads or usable_cores().count
+        return make_plan(sweep, catalog, finder, models, download=download, cores=cores)
 
 
 def _valid(fields: dict[str, object]) -> Sweep:
@@ -130,7 +137,7 @@ def _valid(fields: dict[str, object]) -> Sweep:
         ) from error
 
 
-def _show_licences(models: Sequence[Model]) -> None:
+def show_licences(models: Sequence[Model]) -> None:
     """Say under which terms the models come that are about to be downloaded."""
     from evalsuite.catalog.fetch import is_cached
 

@@ -14,7 +14,7 @@ from tests.helpers import evalsuite, write_sweep
 
 VERBS = [
     ("run",), ("plan",), ("report",), ("export",), ("doctor",), ("models", "list"), ("models", "show"),
-    ("models", "fetch"), ("tasks", "list"), ("tasks", "show"), ("langs", "list"), ("langs", "show"),
+    ("models", "fetch"), ("tasks", "list"), ("tasks", "show"), ("langs", "list"), ("langs", "show"), ("lm-eval",),
 ]  # fmt: skip
 HEAVY = (
     "torch",
@@ -101,6 +101,8 @@ def test_doctor_says_what_it_finds():
     done = evalsuite("doctor", "--json")
     told = json.loads(done.stdout)
     assert told["device"]["cores_logical"] >= 1
+    assert 1 <= told["threads"]["count"] <= told["device"]["cores_logical"]
+    assert told["threads"]["reason"]
     assert {check["what"] for check in told["checks"]} >= {"llama.cpp", "catalog", "free space"}
     assert done.returncode == (0 if all(check["ok"] for check in told["checks"]) else 1)
 
