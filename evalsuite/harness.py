@@ -38,6 +38,20 @@ class BuiltTask:
     def __len__(self) -> int:
         return len(self._docs)
 
+    def announce(self, lm: TemplateLM, indices: Sequence[int]) -> None:
+        """Tell a backend that plans ahead which items `score` will be asked for, so that they can share tokens."""
+        if not hasattr(lm, "announce"):
+            return
+        part = self._part(indices)
+        chat = self.prompt_form is PromptForm.CHAT
+        with quiet():
+            part.build_all_requests(
+                apply_chat_template=chat,
+                chat_template=lm.apply_chat_template if chat else None,
+                tokenizer_name=lm.tokenizer_name if chat else "",
+            )
+        lm.announce(part.instances)
+
     def score(self, lm: TemplateLM, indices: Sequence[int]) -> list[Record]:
         """Return the records of the items at `indices`, in that order.
 

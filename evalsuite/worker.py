@@ -92,6 +92,7 @@ def _run_cell(lm: Any, job: Job, item: WorkItem, channel: _Channel) -> None:
     try:
         finder = DataFinder(job.mirror, offline=job.offline)
         task = build_task(item.task, job.task_folders, finder, item.cell.prompt_form)
+        task.announce(lm, [place for index in item.chunks for place in item.cell.chunk(index)])
         for index in item.chunks:
             start, before = time.monotonic(), lm.evaluated_tokens
             records = task.score(lm, item.cell.chunk(index))

@@ -66,3 +66,12 @@ def test_a_broken_template_is_told():
 
 def test_plain_text_has_no_marks():
     assert list(split_marked("<|im_end|> is text")) == [("<|im_end|> is text", False)]
+
+
+def test_a_prompt_that_another_process_rendered_is_refused():
+    with pytest.raises(BackendError, match="rendered by another process"):
+        list(split_marked("\uf8e00123456789abcdef\uf8e0<|im_end|>\uf8e10123456789abcdef\uf8e1"))
+    rendered = ChatTemplate("<s>{{ messages[0].content }}", {}, lambda text: text == "<s>").render(
+        [{"role": "user", "content": "x"}]
+    )
+    assert list(split_marked(rendered)) == [("<s>", True), ("x", False)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalsuite.backends.llamacpp.packing import Batch, PackLimits, ScoreRequest, pack
+from evalsuite.backends.packing import Batch, Packing, PackLimits, ScoreRequest, pack
 
 ROOMY = PackLimits(tokens=10_000, sequences=10_000, rows=10_000)
 
@@ -15,73 +17,155 @@ ROOMY = PackLimits(tokens=10_000, sequences=10_000, rows=10_000)
 def requests(draw: st.DrawFn) -> list[ScoreRequest]:
     """Requests over a small vocabulary, so that they share beginnings, repeat, and are prefixes of one another."""
     made = []
-    for _ in range(draw(st.integers(1, 12))):
-        tokens = tuple(draw(st.lists(st.integers(0, 2), min_size=2, max_size=9)))
+    for _ in range(draw(st.integers(1, 14))):
+        tokens = tuple(draw(st.lists(st.integers(0, 2), min_size=2, max_size=11)))
         made.append(ScoreRequest(tokens, draw(st.integers(1, len(tokens) - 1))))
     return made
 
 
-def path_of(batch: Batch, node: int) -> tuple[int, ...]:
-    """The tokens that `node` attends to, by the engine's rule: those of its sequences at lower positions."""
-    own = set(batch.sequences[node])
-    seen = [
-        n for n in range(node + 1) if own <= set(batch.sequences[n]) and batch.positions[n] <= batch.positions[node]
-    ]
-    return tuple(batch.tokens[n] for n in sorted(seen, key=lambda n: batch.positions[n]))
+limits = st.builds(PackLimits, tokens=st.integers(1, 20), sequences=st.integers(1, 6), rows=st.integers(1, 8))
 
 
-@given(requests(), st.integers(8, 20), st.integers(1, 6), st.integers(8, 16))
+def replay(packing: Packing) -> Iterator[tuple[Batch, list[tuple[int, ...]], list[list[int]]]]:
+    """Yield each batch with what every token of it attends to, and the cells that this is read from.
+
+    This is a model of an engine's cache, written from its rules alone: a cell holds a token, its position and a set of
+    sequences; new tokens take the cells behind the used ones; a token attends to all cells that share its sequences.
+    """
+    trunk: list[int] = []
+    for batch in packing.batches:
+        assert batch.trunk == len(trunk)
+        cells: list[tuple[int, int, set[int]]] = [(token, depth, set()) for depth, token in enumerate(trunk)]
+        for first, end, length in batch.branches:
+            assert length <= len(trunk)
+            for _, depth, owners in cells[:length]:
+                assert depth < length
+                owners.update(range(first, end))
+        texts, places = [], []
+        for token, position, (first, end) in zip(batch.tokens, batch.positions, batch.sequences, strict=True):
+            own = set(range(first, end))
+            assert own
+            seen = [i for i, (_, _, owners) in enumerate(cells) if own <= owners]
+            # Nobody's token may be seen by a part of the sequences only.
+            assert seen == [i for i, (_, _, owners) in enumerate(cells) if own & owners]
+            assert [cells[i][1] for i in seen] == list(range(position)), "in order of depth, none missing"
+            cells.append((int(token), int(position), own))
+            texts.append(tuple(cells[i][0] for i in seen) + (int(token),))
+            places.append([*seen, len(cells) - 1])
+        yield batch, texts, places
+        if batch.keep <= batch.trunk:
+            trunk = trunk[: batch.keep]
+        else:
+            added = batch.keep - batch.trunk
+            assert all(first <= batch.keep_sequence < end for first, end in batch.sequences[:added])
+            assert list(batch.positions[:added]) == list(range(batch.trunk, batch.keep))
+            trunk = trunk + [int(token) for token in batch.tokens[:added]]
+    assert not trunk
+
+
+@given(requests(), limits, st.booleans())
+@settings(deadline=None, max_examples=400)
+def test_every_scored_token_is_predicted_from_exactly_its_own_past(made, given_limits, share):
+    packing = pack(made, given_limits, share=share)
+    predicted: dict[int, tuple[tuple[int, ...], int]] = {}
+    for batch, texts, _ in replay(packing):
+        assert sorted(batch.rows) == list(batch.rows)
+        for row, targets in zip(batch.rows, batch.targets, strict=True):
+            for target, number in targets:
+                assert number not in predicted
+                predicted[number] = (texts[row], target)
+    assert sorted(predicted) == list(range(packing.predictions))
+    assert len(packing.requests) == len(made)
+    for request, numbers in zip(made, packing.requests, strict=True):
+        places = range(request.scored_from, len(request.tokens))
+        assert [predicted[n] for n in numbers] == [(request.tokens[:i], request.tokens[i]) for i in places]
+
+
+@given(requests(), limits)
 @settings(deadline=None, max_examples=300)
-def test_every_scored_token_is_predicted_from_exactly_its_own_past(made, tokens, sequences, rows):
-    answered = {}
-    for batch in pack(made, PackLimits(tokens, sequences, rows)):
-        for index, pairs in batch.requests:
-            assert index not in answered
-            request = made[index]
-            answered[index] = pairs
-            assert [target for _, target in pairs] == list(request.tokens[request.scored_from :])
-            for place, (node, _) in enumerate(pairs, start=request.scored_from):
-                assert path_of(batch, node) == request.tokens[:place]
-                assert batch.predicts[node]
-    assert sorted(answered) == list(range(len(made)))
+def test_every_distinct_prefix_is_evaluated_once_whatever_the_limits(made, given_limits):
+    packing = pack(made, given_limits)
+    seen = [text for _, texts, _ in replay(packing) for text in texts]
+    prefixes = {request.tokens[:end] for request in made for end in range(1, len(request.tokens))}
+    assert len(seen) == len(set(seen))
+    assert set(seen) == prefixes
+    assert packing.tokens == len(prefixes)
+    rows = sum(len(batch.rows) for batch in packing.batches)
+    assert rows == len({r.tokens[:end] for r in made for end in range(r.scored_from, len(r.tokens))})
+
+
+@given(requests(), limits, st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_limits_hold_and_cells_lie_in_the_order_of_depth(made, given_limits, share):
+    packing = pack(made, given_limits, share=share)
+    for batch, _, places in replay(packing):
+        assert len(batch.tokens) <= given_limits.tokens
+        assert batch.n_sequences <= given_limits.sequences
+        assert len(batch.rows) <= given_limits.rows
+        assert batch.trunk + len(batch.tokens) <= packing.cells
+        assert all(cells == sorted(cells) for cells in places)
+        for node, cells in enumerate(places):
+            assert batch.parents[node] == (cells[-2] if len(cells) > 1 else -1)
+    longest = max(len(r.tokens) - 1 for r in made)
+    assert packing.cells <= longest + given_limits.tokens
 
 
 @given(requests())
 @settings(deadline=None, max_examples=200)
-def test_with_room_for_all_every_distinct_prefix_is_evaluated_once(made):
-    (batch,) = pack(made, ROOMY)
-    prefixes = {request.tokens[:end] for request in made for end in range(1, len(request.tokens))}
-    assert len(batch.tokens) == len(prefixes)
-    assert {path_of(batch, node) for node in range(len(batch.tokens))} == prefixes
-    wanted = {r.tokens[:end] for r in made for end in range(r.scored_from, len(r.tokens))}
-    assert sum(batch.predicts) == len(wanted)
-    leaves = prefixes - {p[:-1] for p in prefixes}
-    assert batch.n_sequences == len(leaves)
+def test_tokens_that_need_logits_come_last(made):
+    (batch,) = pack(made, ROOMY).batches
+    below: dict[int, bool] = {}
+    for node, parent in enumerate(batch.parents):
+        below[node] = node in batch.rows or below.get(int(parent), False)
+    flags = [below[node] for node in range(len(batch.tokens))]
+    assert flags == sorted(flags)
 
 
-@given(requests(), st.integers(8, 20), st.integers(1, 6), st.integers(8, 16))
-@settings(deadline=None, max_examples=200)
-def test_limits_hold_and_parents_come_first(made, tokens, sequences, rows):
-    for batch in pack(made, PackLimits(tokens, sequences, rows)):
-        assert len(batch.tokens) <= tokens
-        assert batch.n_sequences <= sequences
-        assert sum(batch.predicts) <= rows
-        for sequence in range(batch.n_sequences):
-            positions = [p for p, s in zip(batch.positions, batch.sequences, strict=True) if sequence in s]
-            assert positions == list(range(len(positions)))
+def test_examples_that_all_items_share_are_evaluated_once():
+    examples = tuple(range(300))
+    items = [(1000 + i, 2000 + i) for i in range(40)]
+    made = [ScoreRequest((*examples, *item, answer, 0), 302) for item in items for answer in (1, 2)]
+    packing = pack(made, PackLimits(tokens=64, sequences=16, rows=64))
+    assert packing.tokens == 300 + 40 * (2 + 2)
+    assert sum(len(batch.tokens) for batch in packing.batches) == packing.tokens
+    assert packing.cells <= 300 + 64
 
 
-def test_a_request_that_is_longer_than_a_batch_gets_its_own():
-    long = ScoreRequest(tuple(range(50)), 49)
-    short = ScoreRequest((1, 2), 1)
-    batches = list(pack([short, long, short], PackLimits(tokens=10, sequences=4, rows=4)))
-    assert [[i for i, _ in b.requests] for b in batches] == [[0], [1], [2]]
+def test_a_passage_stays_while_its_questions_last():
+    passages = [tuple(range(100 * p, 100 * p + 60)) for p in range(1, 5)]
+    made = [ScoreRequest((*passage, q, a, 0), 61) for passage in passages for q in range(7) for a in (7, 8, 9)]
+    # The questions of a passage come far apart.
+    shuffled = sorted(made, key=lambda request: (request.tokens[60], request.tokens[0]))
+    packing = pack(shuffled, PackLimits(tokens=50, sequences=8, rows=50))
+    assert packing.tokens == 4 * (60 + 7 * (1 + 3))
+    assert packing.cells <= 62 + 50
+
+
+def test_one_row_of_logits_serves_all_answers_of_one_token():
+    made = [ScoreRequest((5, 6, answer), 2) for answer in range(10, 17)]
+    (batch,) = pack(made, ROOMY).batches
+    assert list(batch.tokens) == [5, 6]
+    assert list(batch.rows) == [1]
+    assert [target for target, _ in batch.targets[0]] == list(range(10, 17))
+
+
+def test_equal_requests_are_one():
+    made = [ScoreRequest((1, 2, 3), 1), ScoreRequest((1, 2, 3), 1), ScoreRequest((1, 2, 3), 2)]
+    packing = pack(made, ROOMY)
+    assert packing.predictions == 2
+    assert packing.requests == [[0, 1], [0, 1], [1]]
 
 
 def test_nothing_is_shared_where_the_model_cannot():
-    made = [ScoreRequest((1, 2, 3), 2), ScoreRequest((1, 2, 4), 2)]
-    batches = list(pack(made, ROOMY, share=False))
-    assert [len(b.tokens) for b in batches] == [2, 2]
+    made = [ScoreRequest((1, 2, 3), 2), ScoreRequest((1, 2, 4), 2), ScoreRequest((1, 2, 3), 2)]
+    packing = pack(made, ROOMY, share=False)
+    assert [list(batch.tokens) for batch in packing.batches] == [[1, 2], [1, 2]]
+    assert packing.requests == [[0], [1], [0]]
+
+
+def test_nothing_to_do():
+    packing = pack([], ROOMY)
+    assert (packing.batches, packing.requests, packing.cells) == ([], [], 0)
 
 
 @pytest.mark.parametrize(("tokens", "start"), [((1,), 1), ((1, 2), 0), ((1, 2), 2), ((), 0)])

@@ -226,13 +226,3 @@ def test_an_answer_that_melts_into_its_context_is_refused(lm):
     assert len(lm.tok_encode(context + answer)) == len(lm.tok_encode(context))
     with pytest.raises(BackendError, match="melts into the last token"):
         lm.loglikelihood(instances([(context, answer)]), disable_tqdm=True)
-
-
-def test_a_model_that_computes_no_numbers_is_refused():
-    from evalsuite.backends.llamacpp.engine import _refuse_no_numbers
-    from evalsuite.errors import BackendError
-
-    _refuse_no_numbers(np.array([1.0, 2.0]))
-    for bad in (np.nan, np.inf):
-        with pytest.raises(BackendError, match="not a number"):
-            _refuse_no_numbers(np.array([1.0, bad]))

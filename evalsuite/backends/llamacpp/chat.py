@@ -17,6 +17,7 @@ __all__ = ["ChatTemplate", "split_marked", "strip_marks"]
 _NONCE = secrets.token_hex(8)
 _OPEN, _CLOSE, _SLOT = f"\uf8e0{_NONCE}\uf8e0", f"\uf8e1{_NONCE}\uf8e1", f"\uf8e2{_NONCE}\uf8e2"
 _MARKED = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
+_FOREIGN = re.compile(f"\uf8e0(?!{_NONCE})[0-9a-f]{{16}}\uf8e0")
 _CANDIDATE = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Z_]{2,20}\]")
 
 
@@ -67,7 +68,16 @@ class ChatTemplate:
 
 
 def split_marked(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield the parts of a text, each with whether it is a control token that a chat template wrote."""
+    """Yield the parts of a text, each with whether it is a control token that a chat template wrote.
+
+    Raises:
+        BackendError: The text carries the fences of another process.
+    """
+    if _FOREIGN.search(text):
+        raise BackendError(
+            "this prompt was rendered by another process, so its control tokens cannot be told from text",
+            fix="leave lm-eval's --cache_requests out",
+        )
     end = 0
     for found in _MARKED.finditer(text):
         if found.start() > end:

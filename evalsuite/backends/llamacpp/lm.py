@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from lm_eval.api.model import TemplateLM
-from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+from typing import Any
 
 from evalsuite.backends.llamacpp.chat import ChatTemplate, split_marked
-from evalsuite.backends.llamacpp.engine import Engine, Floats
-from evalsuite.backends.llamacpp.packing import ScoreRequest
+from evalsuite.backends.llamacpp.engine import Engine
+from evalsuite.backends.llamacpp.generation import GenerateRequest, Sampling
+from evalsuite.backends.scoring import ScoringLM
 from evalsuite.errors import BackendError
-
-if TYPE_CHECKING:
-    from lm_eval.api.instance import Instance
 
 __all__ = ["LlamaCppLM"]
 
 _DEFAULT_ANSWER_TOKENS = 256
 
 
-class LlamaCppLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
+class LlamaCppLM(ScoringLM):
     """Scores and generates with a GGUF file in this process.
 
     Args:
@@ -32,6 +25,8 @@ class LlamaCppLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         threads: Threads; by default the physical cores.
         context: Longest request in tokens; by default what the model was trained for.
     """
+
+    engine: Engine
 
     def __init__(self, path: str | Path, threads: int | None = None, context: int | None = None) -> None:
         super().__init__()
@@ -53,21 +48,8 @@ class LlamaCppLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         return self.eot_token_id if bos is None else bos
 
     @property
-    def max_length(self) -> int:
-        return self.engine.n_context
-
-    @property
     def tokenizer_name(self) -> str:
         return self.engine.metadata("general.name") or "gguf"
-
-    @property
-    def evaluated_tokens(self) -> int:
-        """Tokens that the engine has evaluated so far."""
-        return self.engine.evaluated
-
-    def close(self) -> None:
-        """Free the model."""
-        self.engine.close()
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
         """Return the tokens of a text; BOS comes first where the GGUF says so, and never twice.
@@ -117,94 +99,33 @@ class LlamaCppLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         tokens = self.engine.tokenize(text, special=True)
         return len(tokens) == 1 and (self.engine.is_control(tokens[0]) or self.engine.is_end(tokens[0]))
 
-    # --- requests
+    # --- generation
 
-    def _loglikelihood_tokens(
-        self, requests: Sequence[tuple[Any, list[int], list[int]]], **_: Any
-    ) -> list[tuple[float, bool]]:
-        # Equal requests (the priors of a fixed list of answers, for example) are evaluated once.
-        unique: dict[tuple[tuple[int, ...], int], int] = {}
-        order: list[int | None] = []
-        for (_, answer), context, continuation in requests:
-            if not continuation and answer:
-                raise BackendError(
-                    f"the answer {answer!r} melts into the last token of its context, so it cannot be scored",
-                    fix="end the prompt otherwise, or set `target_delimiter` in the task",
-                )
-            if not continuation:
-                order.append(None)
-                continue
-            key = ((*context, *continuation), len(context))
-            order.append(unique.setdefault(key, len(unique)))
-        scored = self.engine.score([ScoreRequest(tokens, start) for tokens, start in unique])
-        # An empty answer is certain.
-        return [(0.0, True) if i is None else (float(sum(scored[i][0])), scored[i][1]) for i in order]
+    def _continue(self, prompts: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[tuple[int, str]]:
+        asked = [self._generate_request(context, options) for context, options in prompts]
+        for index, data in self.engine.texts(asked):
+            yield index, data.decode("utf-8", "replace")
 
-    def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
-        """Return the log-likelihood of whole texts (nats), in windows as lm-eval makes them."""
-        windows: list[ScoreRequest] = []
-        owners: list[int] = []
-        for owner, request in enumerate(requests):
-            for window in get_rolling_token_windows(
-                token_list=self.tok_encode(request.args[0], add_special_tokens=False),
-                prefix_token=self.prefix_token_id,
-                max_seq_len=self.max_length,
-                context_len=1,
-            ):
-                context, continuation = make_disjoint_window(window)
-                windows.append(ScoreRequest((*context, *continuation), len(context)))
-                owners.append(owner)
-        totals = [0.0] * len(requests)
-        for owner, (logprobs, _) in zip(owners, self.engine.score(windows), strict=True):
-            totals[owner] += sum(logprobs)
-        return totals
-
-    def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
-        """Return the text that follows each context, up to a stop string, an end token or the length limit."""
-        return [self._generate(*request.args) for request in requests]
-
-    def _generate(self, context: str, options: dict[str, Any]) -> str:
-        tokens = self.tok_encode(context) or [self.prefix_token_id]
-        limit = int(options.get("max_gen_toks", options.get("max_tokens", _DEFAULT_ANSWER_TOKENS)))
+    def _generate_request(self, context: str, options: dict[str, Any]) -> GenerateRequest:
         stops = options.get("until") or []
-        pattern = re.compile(
-            "|".join(re.escape(s) for s in ([stops] if isinstance(stops, str) else stops) if s) or "(?!)"
+        return GenerateRequest(
+            tokens=tuple(self.tok_encode(context) or [self.prefix_token_id]),
+            limit=int(options.get("max_gen_toks", options.get("max_tokens", _DEFAULT_ANSWER_TOKENS))),
+            stops=(stops,) if isinstance(stops, str) else tuple(stops),
+            sampling=_sampling(options),
         )
-        choose = _sampler(options)
-        logits = self.engine.prefill(tokens, limit)
-        data = bytearray()
-        for count in range(limit):
-            token = choose(logits)
-            if self.engine.is_end(token):
-                break
-            data += self.engine.piece(token)
-            # A stop string may straddle tokens, and a token may end within a character.
-            text = data.decode("utf-8", "ignore")
-            if found := pattern.search(text):
-                return text[: found.start()]
-            if count + 1 < limit:
-                logits = self.engine.step(token, len(tokens) + count)
-        return data.decode("utf-8", "replace")
 
 
-def _sampler(options: dict[str, Any]) -> Any:
-    """Return a function from logits to the next token, as lm-eval's generation options ask."""
+def _sampling(options: dict[str, Any]) -> Sampling:
+    """Return how tokens are drawn, as lm-eval's generation options ask."""
     if int(options.get("num_beams", 1)) != 1:
         raise BackendError(f"num_beams={options['num_beams']}: beam search is not supported", fix="leave num_beams out")
     temperature = float(options.get("temperature", 1.0 if options.get("do_sample") else 0.0))
-    if not options.get("do_sample", temperature > 0) or temperature == 0:
-        return lambda logits: int(np.argmax(logits))
-    generator = np.random.default_rng(int(options.get("seed", 0)))
-    top_k, top_p = int(options.get("top_k", 0)), float(options.get("top_p", 1.0))
-
-    def sample(logits: Floats) -> int:
-        scaled = logits.astype(np.float64) / temperature
-        order = np.argsort(-scaled, kind="stable")[: top_k or None]
-        weights = np.exp(scaled[order] - scaled[order[0]])
-        weights /= weights.sum()
-        # The smallest set that reaches top_p, as in Holtzman et al. (2020).
-        keep = int(np.searchsorted(np.cumsum(weights), top_p)) + 1
-        weights = weights[:keep] / weights[:keep].sum()
-        return int(order[int(generator.choice(len(weights), p=weights))])
-
-    return sample
+    if not options.get("do_sample", temperature > 0):
+        temperature = 0.0
+    return Sampling(
+        temperature=temperature,
+        top_k=int(options.get("top_k", 0)),
+        top_p=float(options.get("top_p", 1.0)),
+        seed=int(options.get("seed", 0)),
+    )

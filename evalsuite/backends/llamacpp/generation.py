@@ -1,0 +1,243 @@
+"""Continuous batching: many prompts are continued at once, and one that ends makes room for the next."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from evalsuite.backends.llamacpp.cache import Cache, Floats, Tokens
+from evalsuite.backends.llamacpp.model import GGUFModel
+
+__all__ = ["GenerateRequest", "Sampling", "continuous_batching"]
+
+_RUNNING = 32
+"""Sequences at once. More are hardly faster, and every token looks through the cells of all."""
+_STEP_TOKENS = 256
+"""Tokens of prompts that are evaluated between two steps of the others, at most."""
+_CACHE_BYTES = 512 * 2**20
+_PREFIX_WORTH = 8
+"""A common beginning of fewer tokens is not worth a sequence of its own."""
+_PREFIX = 0
+"""Sequence that holds the common beginning of all prompts."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn; the likeliest where the temperature is 0."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """A prompt that is to be continued."""
+
+    tokens: tuple[int, ...]
+    """At least one."""
+    limit: int
+    """Tokens that may follow."""
+    stops: tuple[str, ...] = ()
+    """Texts that end the answer, and are not part of it."""
+    sampling: Sampling = Sampling()
+
+
+@dataclass
+class _Answer:
+    """A sequence at work."""
+
+    index: int
+    request: GenerateRequest
+    sequence: int
+    pending: list[int]
+    """Tokens to be evaluated next."""
+    position: int
+    """Of the first of them."""
+    choose: Callable[[Floats], int]
+    stop: re.Pattern[str]
+    data: bytearray = field(default_factory=bytearray)
+    made: int = 0
+
+    @classmethod
+    def begin(cls, index: int, request: GenerateRequest, sequence: int, shared: int) -> _Answer:
+        """Return an answer of which nothing is evaluated but the first `shared` tokens of the prompt."""
+        pattern = "|".join(re.escape(stop) for stop in request.stops if stop) or "(?!)"
+        pending = list(request.tokens[shared:])
+        return cls(index, request, sequence, pending, shared, _sampler(request), re.compile(pattern))
+
+    @property
+    def cells(self) -> int:
+        """The most cells that it can come to take."""
+        return len(self.request.tokens) + self.request.limit
+
+    def take(self, token: int, model: GGUFModel) -> bytes | None:
+        """Add a token to the answer; return the whole answer where it ends here."""
+        self.made += 1
+        if model.is_end(token):
+            return bytes(self.data)
+        self.data += model.piece(token)
+        # A stop string may straddle tokens, and a token may end within a character.
+        text = self.data.decode("utf-8", "ignore")
+        if found := self.stop.search(text):
+            return text[: found.start()].encode()
+        self.pending.append(token)
+        return bytes(self.data) if self.made == self.request.limit else None
+
+
+def continuous_batching(
+    model: GGUFModel, empty_cache: Callable[[int], Cache], requests: Sequence[GenerateRequest]
+) -> Iterator[tuple[int, bytes]]:
+    """Continue all prompts; yield (index, bytes of the answer) of each as soon as it ends.
+
+    An answer does not depend on the others: a sequence's tokens stay in the order of their positions in the cache, and
+    evaluation is exact (docs/scoring.md).
+
+    Args:
+        model: Its vocabulary.
+        empty_cache: Returns an empty cache with room for a number of tokens.
+        requests: What to continue.
+    """
+    asked = [(index, request) for index, request in enumerate(requests) if request.limit > 0]
+    yield from ((index, b"") for index, request in enumerate(requests) if request.limit <= 0)
+    if asked:
+        yield from _Batcher(model, empty_cache, asked).run()
+
+
+class _Batcher:
+    """The prompts that wait, the answers that run, and what of the cache is used.
+
+    New tokens must go behind all others, or a sequence's tokens would lie out of order in the cache and its attention
+    would be summed otherwise. So nothing is freed when an answer ends; once the cache is full, what still runs is moved
+    to its beginning.
+    """
+
+    def __init__(
+        self, model: GGUFModel, empty_cache: Callable[[int], Cache], asked: Sequence[tuple[int, GenerateRequest]]
+    ) -> None:
+        self._model = model
+        self._waiting = deque(asked)
+        self._running: list[_Answer] = []
+        self._prefix = [] if model.recurrent else _common_beginning([request.tokens for _, request in asked])
+        needs = sorted((len(request.tokens) + request.limit for _, request in asked), reverse=True)
+        affordable = _CACHE_BYTES // max(1, model.cache_bytes_per_token)
+        self._room = len(self._prefix) + max(needs[0], min(sum(needs[:_RUNNING]), affordable))
+        self._step_cells = _STEP_TOKENS + _RUNNING + Cache.filling
+        self._cache = empty_cache(self._room + 2 * self._step_cells)
+        self._free = self._unused()
+        self._used = 0
+        """Cells behind which new tokens go."""
+
+    def run(self) -> Iterator[tuple[int, bytes]]:
+        if self._prefix:
+            list(self._evaluate([(_PREFIX, 0, self._prefix)], []))
+        while self._waiting or self._running:
+            if not self._model.recurrent and (self._used + self._step_cells > self._cache.cells or not self._free):
+                self._put_in_order()
+            self._admit()
+            for answer, token in self._step():
+                text = answer.take(token, self._model)
+                if text is not None:
+                    self._end(answer)
+                    yield answer.index, text
+
+    def _unused(self) -> list[int]:
+        busy = {_PREFIX, *(answer.sequence for answer in self._running)}
+        return [sequence for sequence in range(self._cache.sequences) if sequence not in busy]
+
+    def _admit(self) -> None:
+        while self._waiting and self._free and len(self._running) < _RUNNING:
+            index, request = self._waiting[0]
+            taken = len(self._prefix) + sum(answer.cells for answer in self._running)
+            if self._running and taken + len(request.tokens) + request.limit > self._room:
+                return
+            self._waiting.popleft()
+            sequence = self._free.pop()
+            if self._prefix:
+                self._cache.share(_PREFIX, sequence, 0, len(self._prefix))
+            self._running.append(_Answer.begin(index, request, sequence, len(self._prefix)))
+
+    def _end(self, answer: _Answer) -> None:
+        self._running.remove(answer)
+        if self._model.recurrent:
+            self._cache.drop(answer.sequence)
+            self._free.append(answer.sequence)
+
+    def _put_in_order(self) -> None:
+        self._cache.pack_sequences(
+            [*([_PREFIX] if self._prefix else []), *(answer.sequence for answer in self._running)]
+        )
+        # Each sequence now has its own copy of the common beginning.
+        self._used = len(self._prefix) + sum(answer.position for answer in self._running)
+        self._free = self._unused()
+
+    def _step(self) -> list[tuple[_Answer, int]]:
+        """Evaluate the next token of every running answer, and some of the prompts; return the tokens that follow."""
+        parts: list[tuple[int, int, list[int]]] = []
+        ready: list[_Answer] = []
+        rows: list[int] = []
+        count = 0
+        for answer in sorted(self._running, key=lambda answer: len(answer.pending)):
+            now = answer.pending[: max(1, _STEP_TOKENS - count)]
+            parts.append((answer.sequence, answer.position, now))
+            count += len(now)
+            answer.position += len(now)
+            del answer.pending[: len(now)]
+            if not answer.pending:
+                ready.append(answer)
+                rows.append(count - 1)
+        chosen: list[int] = []
+        for logits in self._evaluate(parts, rows):
+            chosen += [answer.choose(row) for answer, row in zip(ready[len(chosen) :], logits, strict=False)]
+        return list(zip(ready, chosen, strict=True))
+
+    def _evaluate(self, parts: Sequence[tuple[int, int, list[int]]], rows: Sequence[int]) -> Iterator[Floats]:
+        """Evaluate (sequence, first position, tokens); yield the logits after `rows`, piece by piece."""
+        sequences = np.concatenate([np.full(len(tokens), sequence) for sequence, _, tokens in parts])
+        tokens = Tokens(
+            tokens=np.concatenate([np.asarray(tokens) for _, _, tokens in parts]),
+            positions=np.concatenate([np.arange(start, start + len(tokens)) for _, start, tokens in parts]),
+            first=sequences,
+            end=sequences + 1,
+        )
+        wanted = np.asarray(rows, dtype=np.int64)
+        self._used += len(tokens)
+        for start, end in self._cache.pieces(len(tokens)):
+            low, high = np.searchsorted(wanted, (start, end))
+            yield self._cache.evaluate(tokens.part(start, end), wanted[low:high] - start)
+
+
+def _common_beginning(prompts: Sequence[tuple[int, ...]]) -> list[int]:
+    """Return the tokens that all prompts begin with, where these are worth it; each prompt keeps a token of its own."""
+    shortest, longest = min(prompts), max(prompts)
+    size = 0
+    while size < min(len(shortest), len(longest)) and shortest[size] == longest[size]:
+        size += 1
+    size = min(size, *(len(prompt) - 1 for prompt in prompts))
+    return list(shortest[:size]) if len(prompts) > 1 and size >= _PREFIX_WORTH else []
+
+
+def _sampler(request: GenerateRequest) -> Callable[[Floats], int]:
+    """Return a function from logits (vocabulary,) to the next token."""
+    how = request.sampling
+    if how.temperature == 0:
+        return lambda logits: int(np.argmax(logits))
+    # A stream of its own for each prompt, which does not depend on when the prompt's turn comes.
+    generator = np.random.default_rng([how.seed, *request.tokens])
+
+    def sample(logits: Floats) -> int:
+        scaled = logits.astype(np.float64) / how.temperature
+        order = np.argsort(-scaled, kind="stable")[: how.top_k or None]
+        weights = np.exp(scaled[order] - scaled[order[0]])
+        weights /= weights.sum()
+        # The smallest set that reaches top_p, as in Holtzman et al. (2020).
+        keep = int(np.searchsorted(np.cumsum(weights), how.top_p)) + 1
+        weights = weights[:keep] / weights[:keep].sum()
+        return int(order[int(generator.choice(len(weights), p=weights))])
+
+    return sample

@@ -1,0 +1,180 @@
+"""What every engine that scores in this process has in common: lm-eval's requests in, log-likelihoods out."""
+
+from __future__ import annotations
+
+import abc
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lm_eval.api.model import TemplateLM
+from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+
+from evalsuite.backends.ahead import Ahead
+from evalsuite.backends.packing import Score, ScoreRequest
+from evalsuite.errors import BackendError
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+
+__all__ = ["ScoringEngine", "ScoringLM"]
+
+
+class ScoringEngine(Protocol):
+    """A loaded model that scores tokens."""
+
+    n_context: int
+    """Longest request, in tokens."""
+
+    @property
+    def evaluated(self) -> int:
+        """Tokens evaluated so far."""
+
+    def scores(self, requests: Sequence[ScoreRequest]) -> Iterator[tuple[int, Score]]:
+        """Plan all `requests` together; yield (index, score) of each as it is known, in the plan's order.
+
+        Nothing else may be asked of the engine until the iterator has ended or was closed.
+        """
+
+    def close(self) -> None:
+        """Free the model."""
+
+
+class ScoringLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
+    """A `TemplateLM` over a `ScoringEngine`; a subclass adds the tokenizer and generation.
+
+    lm-eval asks for a few items at a time here, so that results can be stored early. To share tokens among all items of
+    a cell, `announce` tells the requests in advance: they are planned together, and evaluated when they are asked for.
+    """
+
+    engine: ScoringEngine
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scores: Ahead[ScoreRequest, Score] = Ahead(self._plan)
+        self._texts: Ahead[_Prompt, str] = Ahead(self._plan_texts)
+        self._announcing = False
+        self._encoded: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+
+    @property
+    def max_length(self) -> int:
+        return self.engine.n_context
+
+    @property
+    def evaluated_tokens(self) -> int:
+        """Tokens that the engine has evaluated so far."""
+        return self.engine.evaluated
+
+    def close(self) -> None:
+        """Free the model."""
+        self.forget()
+        self.engine.close()
+
+    # --- requests
+
+    def announce(self, requests: Sequence[Instance]) -> None:
+        """Plan requests that will be asked for later, a few at a time; replaces an earlier plan."""
+        self.forget()
+        scored = [request for request in requests if request.request_type == "loglikelihood"]
+        self._announcing = True
+        try:
+            # lm-eval's own way from texts to tokens; `_loglikelihood_tokens` sees that nothing is to be evaluated yet.
+            self.loglikelihood(scored, disable_tqdm=True)
+        finally:
+            self._announcing = False
+        prompts = [_prompt(request) for request in requests if request.request_type == "generate_until"]
+        self._texts.announce(prompts)
+
+    def forget(self) -> None:
+        """Drop what was announced, and leave the engine free for something else."""
+        self._scores.forget()
+        self._texts.forget()
+        self._encoded = {}
+
+    def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
+        # Announced requests come twice.
+        pair = (context, continuation)
+        if pair not in self._encoded:
+            self._encoded[pair] = super()._encode_pair(context, continuation)
+        return self._encoded[pair]
+
+    def _loglikelihood_tokens(
+        self, requests: Sequence[tuple[Any, list[int], list[int]]], **_: Any
+    ) -> list[tuple[float, bool]]:
+        asked = [_score_request(*request) for request in requests]
+        wanted = [request for request in asked if request is not None]
+        if self._announcing:
+            self._scores.announce(wanted)
+            return [(0.0, True)] * len(requests)
+        found = self._score(wanted)
+        # An empty answer is certain.
+        return [(0.0, True) if r is None else (float(sum(found[r][0])), found[r][1]) for r in asked]
+
+    def _score(self, wanted: Sequence[ScoreRequest]) -> dict[ScoreRequest, Score]:
+        if not self._scores.knows(wanted):
+            self._texts.pause()
+        return self._scores.get(wanted)
+
+    def _plan(self, requests: Sequence[ScoreRequest]) -> Iterator[tuple[int, Score]]:
+        return self.engine.scores(requests)
+
+    def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
+        """Return the log-likelihood of whole texts (nats), in windows as lm-eval makes them."""
+        windows: list[ScoreRequest] = []
+        owners: list[int] = []
+        for owner, request in enumerate(requests):
+            for window in get_rolling_token_windows(
+                token_list=self.tok_encode(request.args[0], add_special_tokens=False),
+                prefix_token=self.prefix_token_id,
+                max_seq_len=self.max_length,
+                context_len=1,
+            ):
+                context, continuation = make_disjoint_window(window)
+                windows.append(ScoreRequest((*context, *continuation), len(context)))
+                owners.append(owner)
+        found = self._score(windows)
+        totals = [0.0] * len(requests)
+        for owner, window in zip(owners, windows, strict=True):
+            totals[owner] += sum(found[window][0])
+        return totals
+
+    def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Return the text that follows each context, up to a stop string, an end token or the length limit."""
+        prompts = [_prompt(request) for request in requests]
+        if not self._texts.knows(prompts):
+            self._scores.pause()
+        found = self._texts.get(prompts)
+        return [found[prompt] for prompt in prompts]
+
+    def _plan_texts(self, prompts: Sequence[_Prompt]) -> Iterator[tuple[int, str]]:
+        return self._continue([(prompt.context, json.loads(prompt.options)) for prompt in prompts])
+
+    @abc.abstractmethod
+    def _continue(self, prompts: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[tuple[int, str]]:
+        """Continue all (context, lm-eval's generation options); yield (index, text) of each as it ends."""
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    context: str
+    options: str
+    """As JSON, so that equal prompts are one."""
+
+
+def _prompt(request: Instance) -> _Prompt:
+    context, options = request.args
+    return _Prompt(context, json.dumps(options, sort_keys=True, default=str))
+
+
+def _score_request(texts: Any, context: Iterable[int], answer: Sequence[int]) -> ScoreRequest | None:
+    """Return what is to be scored; nothing where the answer is empty."""
+    if answer:
+        before = tuple(context)
+        return ScoreRequest((*before, *answer), len(before))
+    if texts[1]:
+        raise BackendError(
+            f"the answer {texts[1]!r} melts into the last token of its context, so it cannot be scored",
+            fix="end the prompt otherwise, or set `target_delimiter` in the task",
+        )
+    return None
