@@ -15,7 +15,7 @@ from evalsuite.catalog.load import Catalog
 from evalsuite.catalog.models import resolve_model
 from evalsuite.catalog.tasks import resolve_tasks
 from evalsuite.errors import DataMissingError, FetchError, InputError
-from evalsuite.records import Cell, Language, Model, PromptForm, Skip, Sweep, Task, digest
+from evalsuite.records import DEQUANTISED, Cell, Language, Model, PromptForm, Skip, Sweep, Task, digest
 
 __all__ = ["Estimate", "Plan", "PlannedModel", "make_plan", "prepare_models"]
 
@@ -88,19 +88,18 @@ def prepare_models(
     resolved = [resolve_model(ref, catalog.models) for ref in sweep.models]
     planned: dict[str, PlannedModel] = {}
     for model in resolved:
-        if model.name in planned:
-            raise InputError(
-                f"two models are named {model.name!r}", fix="give one a `name` of its own in the sweep file"
-            )
+        name = _shown(model).name
+        if name in planned:
+            raise InputError(f"two models are named {name!r}", fix="give one a `name` of its own in the sweep file")
         if not download and not is_cached(model):
-            planned[model.name] = PlannedModel(model, None)
+            planned[name] = PlannedModel(_shown(model), None)
             continue
         try:
             fetched = fetch_model(model, offline=offline, progress=progress)
         except FetchError as error:
             if len(resolved) == 1:
                 raise
-            planned[model.name] = PlannedModel(model, None, problem=str(error.problem))
+            planned[name] = PlannedModel(_shown(model), None, problem=str(error.problem))
             continue
         source = model.source
         if fetched.revision and source.kind == "hf":
@@ -113,8 +112,22 @@ def prepare_models(
             update["parameters"] = model.parameters or info.parameters
             update["quantisation"] = model.quantisation or info.quantisation
             update["context"] = model.context or info.context
-        planned[model.name] = PlannedModel(model.model_copy(update=update), fetched.path, template)
+        planned[name] = PlannedModel(_shown(model.model_copy(update=update)), fetched.path, template)
     return planned
+
+
+def _shown(model: Model) -> Model:
+    """Return a model under the name and title of its results; a dequantised one must not pass for the stored one."""
+    if model.options.get("compute") != "dequantised":
+        return model
+    stored = model.quantisation or "the stored weights"
+    return model.model_copy(
+        update={
+            "name": f"{model.name}{DEQUANTISED}",
+            "title": f"{model.title}, dequantised",
+            "quantisation": f"{stored}, computed in float32",
+        }
+    )
 
 
 def make_plan(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
+    "DEQUANTISED",
     "SCHEMA_VERSION",
     "Cell",
     "CellResult",
@@ -172,8 +173,15 @@ class PromptForm(StrEnum):
     """The same text as a user's turn in the model's own chat template."""
 
 
+DEQUANTISED = "+dequantised"
+"""Behind a model's name: its weights are evaluated as float32 numbers of the same values."""
+
+
 class ModelRef(_Frozen):
-    """A model as a sweep names it: a catalog name or a path, with backend options."""
+    """A model as a sweep names it: a catalog name or a path, with backend options.
+
+    `NAME+dequantised` and `PATH+dequantised` stand for the option `compute: dequantised`.
+    """
 
     name: str
     path: Path | None = None
@@ -184,12 +192,20 @@ class ModelRef(_Frozen):
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         if isinstance(value, str):
-            if value.endswith(".gguf") or "/" in value:
-                return {"name": Path(value).stem, "path": value}
-            return {"name": value}
+            name, plus, rest = value.rpartition(DEQUANTISED)
+            given: dict[str, Any] = {"options": {"compute": "dequantised"}} if plus and not rest else {}
+            name = name if given else value
+            if name.endswith(".gguf") or "/" in name:
+                return {"name": Path(name).stem, "path": name, **given}
+            return {"name": name, **given}
         if isinstance(value, dict) and "name" not in value and "path" in value:
             return {**value, "name": Path(str(value["path"])).stem}
         return value
+
+    @property
+    def compute(self) -> str:
+        """What is to be put behind the name, so that a model and its dequantised copy can be told apart."""
+        return DEQUANTISED if self.options.get("compute") == "dequantised" else ""
 
 
 class Limits(_Frozen):
@@ -223,7 +239,7 @@ class Sweep(_Frozen):
     @field_validator("models", "tasks", "languages", "prompt_forms")
     @classmethod
     def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        names = [v.name if isinstance(v, ModelRef) else str(v) for v in value]
+        names = [f"{v.name}{v.compute}" if isinstance(v, ModelRef) else str(v) for v in value]
         repeated = sorted({n for n in names if names.count(n) > 1})
         if repeated:
             raise ValueError(f"named twice: {', '.join(repeated)}")

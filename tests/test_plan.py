@@ -11,6 +11,7 @@ from evalsuite.catalog.load import load_catalog
 from evalsuite.errors import FetchError, InputError
 from evalsuite.plan import PlannedModel, make_plan, prepare_models, sample
 from evalsuite.records import Model, PromptForm, Source, Sweep
+from tests import tiny_gguf
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,22 @@ def test_one_model_that_cannot_be_had_does_not_stop_the_others(catalog, tmp_path
     assert {s.model for s in plan.skips} == {"smollm2-135m-instruct", "gemma3-270m"}
     with pytest.raises(FetchError):
         prepare_models(sweep(models=["gemma3-270m"]), catalog, offline=True, download=True)
+
+
+def test_a_dequantised_model_has_a_name_a_label_and_cells_of_its_own(catalog, tmp_path):
+    path = tiny_gguf.write_llama(tmp_path / "tiny.gguf", quant="Q8_0")
+    both = sweep(models=[f"{path}", f"{path}+dequantised"])
+    assert [ref.options for ref in both.models] == [{}, {"compute": "dequantised"}]
+    models = prepare_models(both, catalog, offline=True, download=True)
+    plain, float32 = models.values()
+    assert float32.model.name == f"{plain.model.name}+dequantised"
+    assert float32.path == plain.path == path
+    assert float32.model.sha256 == plain.model.sha256
+    assert "float32" in (float32.model.quantisation or "") and "dequantised" in float32.model.title
+    plan = make_plan(both, catalog, DataFinder(), models)
+    cells = {cell.model: cell for cell in plan.cells if cell.task == "labels_en"}
+    assert cells[float32.model.name].options == {"compute": "dequantised"}
+    assert cells[plain.model.name].options == {}
+    assert len({cell.id for cell in plan.cells}) == len(plan.cells)
+    with pytest.raises(ValueError, match="named twice"):
+        sweep(models=[f"{path}+dequantised", f"{path}+dequantised"])

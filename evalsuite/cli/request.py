@@ -31,7 +31,12 @@ __all__ = [
 
 SweepArgument = Annotated[Path | None, typer.Argument(metavar="[SWEEP.yaml]", help="Sweep file.", show_default=False)]
 ModelOption = Annotated[
-    list[str] | None, typer.Option("--model", "-m", help="Catalog name or path of a .gguf file. May be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Catalog name or path of a .gguf file; +dequantised behind it computes in float32. May be repeated.",
+    ),
 ]
 LangsOption = Annotated[
     list[str] | None, typer.Option("--langs", "-l", help="Languages, such as es,eu. Default: all seven.")

@@ -89,7 +89,8 @@ class Cache:
     def __init__(self, model: GGUFModel, cells: int, *, threads: int, exact: bool, clock: Clock) -> None:
         self._model = model
         self._clock = clock
-        self._piece = _EXACT_PIECE if exact else _FAST_PIECE
+        self.piece_tokens = _EXACT_PIECE if exact else _FAST_PIECE
+        """The most tokens that can be evaluated at once."""
         self._pads = not model.recurrent
         self.sequences = _RECURRENT_SEQUENCES if model.recurrent else _MAX_SEQUENCES - _SPARE
         """How many may be used."""
@@ -101,8 +102,8 @@ class Cache:
     def _make(self, threads: int) -> Any:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.cells
-        params.n_batch = max(self._piece, _MAX_SEQUENCES)  # llama.cpp ends the process where it is below the sequences
-        params.n_ubatch = self._piece
+        params.n_batch = max(self.piece_tokens, _MAX_SEQUENCES)  # llama.cpp ends the process where it is below the sequences
+        params.n_ubatch = self.piece_tokens
         params.n_seq_max = _MAX_SEQUENCES if self._pads else _RECURRENT_SEQUENCES
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
@@ -159,7 +160,7 @@ class Cache:
 
     def pieces(self, count: int) -> list[tuple[int, int]]:
         """Return bounds that cut `count` tokens into equal parts that can be evaluated, none of which is small."""
-        number = -(-count // self._piece)
+        number = -(-count // self.piece_tokens)
         bounds = [round(count * i / number) for i in range(number + 1)]
         return list(pairwise(bounds))
 

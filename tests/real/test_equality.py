@@ -1,0 +1,123 @@
+"""Every kind of task, on both real models: packed scores are those of one request at a time.
+
+`EVALSUITE_EQUALITY_ITEMS=20 pytest tests/real/test_equality.py -s` does more items, and prints the greatest differences.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from lm_eval.api.instance import Instance
+from scipy.special import log_softmax
+
+from evalsuite.backends.llamacpp.lm import LlamaCppLM
+from evalsuite.catalog.data import DataFinder
+from evalsuite.catalog.load import load_catalog
+from evalsuite.catalog.tasks import task_folders
+from evalsuite.harness import build_task
+from evalsuite.plan import sample
+from evalsuite.records import PromptForm
+
+ITEMS = int(os.environ.get("EVALSUITE_EQUALITY_ITEMS", "1"))
+CODES = ("en", "es", "pt", "ca", "gl", "eu", "ja")
+PIECE = 63
+LEAST = 8
+
+
+def from_catalog(name: str, mirror) -> list[list[tuple[str, str]]]:
+    """The (context, answer) pairs of a few items, as lm-eval asks them."""
+    catalog = load_catalog()
+    finder = DataFinder(mirror)
+    task = finder.locate(catalog.tasks[name])
+    built = build_task(task, task_folders(), finder, PromptForm.NATIVE)
+    space = " " if catalog.languages[task.language].spaced else ""
+    shown = built.prompts(sample(finder.item_ids(task), ITEMS, 1))
+    return [[(item["context"], space + choice) for choice in item["choices"]] for item in shown]
+
+
+def xnli_es(mirror) -> list[list[tuple[str, str]]]:
+    """The form of lm-eval's xnli_es: nothing before the answer, which is the whole text."""
+    rows = pd.read_parquet(mirror / "facebook" / "xnli" / "es" / "test.parquet").iloc[:: 5010 // ITEMS][:ITEMS]
+    words = ("Sí", "Así que", "No")
+    return [
+        [("", f"{p.rstrip('.')}, ¿correcto? {word}, {h[0].lower()}{h[1:]}") for word in words]
+        for p, h in zip(rows["premise"], rows["hypothesis"], strict=True)
+    ]
+
+
+def bmlama(code: str, mirror) -> list[list[tuple[str, str]]]:
+    rows = pd.read_parquet(mirror / "Betswish" / "BMLAMA53" / code / "test.parquet").iloc[50 :: 3000 // ITEMS][:ITEMS]
+    return [
+        [("", prompt.replace("<mask>", candidate)) for candidate in candidates.split(", ")]
+        for prompt, candidates in zip(rows["Prompt"], rows["Candidate Ans"], strict=True)
+    ]
+
+
+class OneAtATime:
+    """llama-cpp-python's own class: each request alone in a cleared cache, logits of all its tokens."""
+
+    def __init__(self, path, monkeypatch) -> None:
+        import llama_cpp
+
+        # The class has no argument for it, and repacked weights are multiplied by other kernels.
+        params = llama_cpp.llama_model_default_params()
+        params.use_extra_bufts = False
+        monkeypatch.setattr(llama_cpp.llama_cpp, "llama_model_default_params", lambda: params)
+        # Flash attention as in the engine: the order of summation is part of what is compared.
+        self._llm = llama_cpp.Llama(
+            str(path), n_ctx=1024, n_batch=PIECE, n_ubatch=PIECE, logits_all=True, flash_attn=True, verbose=False
+        )
+
+    def token_logprobs(self, tokens: list[int], start: int) -> np.ndarray:
+        evaluated = tokens[:-1]
+        if len(evaluated) < LEAST:
+            evaluated = evaluated + [tokens[0]] * (LEAST - len(evaluated))  # what follows cannot change what was before
+        # A last piece of a few tokens would take other kernels.
+        self._llm.n_batch = next(
+            n for n in range(PIECE, LEAST, -1) if len(evaluated) % n == 0 or len(evaluated) % n >= LEAST
+        )
+        self._llm.reset()
+        self._llm.eval(evaluated)
+        logs = log_softmax(self._llm.scores[start - 1 : len(tokens) - 1].astype(np.float64), axis=1)
+        return np.asarray(logs[np.arange(len(tokens) - start), tokens[start:]])
+
+
+@pytest.mark.parametrize("name", ["smollm2", "gemma3"])
+def test_packed_scores_are_those_of_one_request_at_a_time(name, request, mirror, monkeypatch):
+    path = request.getfixturevalue(name)
+    tasks = {f"{group}_{code}": None for group in ("labels", "lexicon", "sib200") for code in CODES}
+    asked = {task: from_catalog(task, mirror) for task in (tasks if ITEMS > 1 else list(tasks)[:: len(CODES) - 1])}
+    asked["xnli_es"] = xnli_es(mirror)
+    asked |= {f"bmlama_{code}": bmlama(code, mirror) for code in (CODES if ITEMS > 1 else ("es", "ja"))}
+    backend = LlamaCppLM(path)
+    pairs = [pair for items in asked.values() for item in items for pair in item]
+    scored = iter(backend.loglikelihood([Instance("loglikelihood", {}, p, 0) for p in pairs], disable_tqdm=True))
+    alone = OneAtATime(path, monkeypatch)
+    worst, ties = 0.0, 0
+    for task, items in asked.items():
+        most = 0.0
+        for item in items:
+            ours, theirs = [], []
+            for context, answer in item:
+                before, after = (
+                    backend._encode_pair(context, answer)
+                    if context
+                    else ([backend.prefix_token_id], backend.tok_encode(answer, add_special_tokens=False))
+                )
+                logs = alone.token_logprobs([*before, *after], len(before))
+                total, _ = next(scored)
+                most = max(most, abs(total - logs.sum()) / len(after))
+                ours.append(total)
+                theirs.append(float(logs.sum()))
+            first, second = np.sort(theirs)[::-1][:2]
+            if int(np.argmax(ours)) != int(np.argmax(theirs)):
+                assert first - second < 1e-3, f"{task}: another answer, and no tie"
+                ties += 1
+        print(f"{name} {task}: greatest difference {most:.2e} nat a token")
+        worst = max(worst, most)
+    print(f"{name}: greatest difference {worst:.2e} nat a token over {len(pairs)} requests, {ties} ties")
+    backend.close()
+    assert worst < 1e-3
