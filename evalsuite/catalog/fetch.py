@@ -63,7 +63,7 @@ def cache_dir() -> Path:
 def is_cached(model: Model, *, cache: Path | None = None) -> bool:
     """Tell whether a model's file is there, without hashing it and without the network."""
     if model.source.kind == "file":
-        return model.source.path is not None and model.source.path.is_file()
+        return model.source.path is not None and model.source.path.exists()
     target = _target(model, cache or cache_dir())
     stamp = _read_stamp(target)
     return stamp is not None and target.is_file() and target.stat().st_size == stamp.bytes
@@ -188,18 +188,20 @@ def _cached(model: Model, target: Path, *, verify: bool, keep_wrong: bool) -> Fe
 
 
 def _use_file(model: Model, root: Path, *, verify: bool) -> FetchedModel:
-    from evalsuite.catalog.sources.file import file_sha256
+    from evalsuite.catalog.sources.file import file_sha256, folder_files, folder_sha256
 
     path = model.source.path
     if path is None:
         raise FetchError(f"{model.name} names no file", fix="give `source: {file: PATH}`")
-    found = file_sha256(path, root, verify=verify)
+    is_folder = path.is_dir() and (path / "config.json").is_file()
+    found = (folder_sha256 if is_folder else file_sha256)(path, root, verify=verify)
     if model.sha256 is not None and found != model.sha256:
         raise FetchError(
             f"{path} is not what the catalog says {model.name} is: sha256 {found}, catalog {model.sha256}",
             fix="name the right file, or correct the sha256",
         )
-    return FetchedModel(path, found, path.stat().st_size)
+    size = sum(file.stat().st_size for file in folder_files(path)) if is_folder else path.stat().st_size
+    return FetchedModel(path, found, size)
 
 
 def _not_there(model: Model) -> FetchError:

@@ -154,9 +154,14 @@ def _load_model(path: Path) -> Model:
 
 def _from_path(ref: ModelRef, given: Path) -> Model:
     path = given.expanduser()
-    if path.is_dir():
+    if path.is_dir() and not (path / "config.json").is_file():
         raise InputError(f"model path {str(given)!r} is a folder", fix="name the .gguf file inside it")
-    if not path.is_file():
+    if path.is_dir() and ref.backend is None:
+        raise InputError(
+            f"model path {str(given)!r} is a folder, which llama.cpp cannot load",
+            fix="add `backend: transformers`, or name a .gguf file",
+        )
+    if not path.exists():
         raise InputError(
             f"model file {str(given)!r} does not exist",
             fix="check the path; a model of the catalog is named without a slash (`evalsuite models list`)",
@@ -168,6 +173,6 @@ def _from_path(ref: ModelRef, given: Path) -> Model:
         title=path.name,
         licence="not stated",
         source=Source(kind="file", path=path.resolve()),
-        bytes=path.stat().st_size or None,
+        bytes=None if path.is_dir() else path.stat().st_size or None,
         options=ref.options,
     )

@@ -50,7 +50,7 @@ def replay(packing: Packing) -> Iterator[tuple[Batch, list[tuple[int, ...]], lis
             assert seen == [i for i, (_, _, owners) in enumerate(cells) if own & owners]
             assert [cells[i][1] for i in seen] == list(range(position)), "in order of depth, none missing"
             cells.append((int(token), int(position), own))
-            texts.append(tuple(cells[i][0] for i in seen) + (int(token),))
+            texts.append((*(cells[i][0] for i in seen), int(token)))
             places.append([*seen, len(cells) - 1])
         yield batch, texts, places
         if batch.keep <= batch.trunk:

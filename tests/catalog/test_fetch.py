@@ -278,6 +278,28 @@ def test_files_are_hashed_once_and_when_they_change(
     assert site.log == []
 
 
+def test_a_folder_is_hashed_over_names_and_contents(tmp_path: Path, site: Site) -> None:
+    folder = tmp_path / "mine"
+    (folder / ".cache").mkdir(parents=True)
+    (folder / ".cache" / "noise").write_bytes(b"no part of the model")
+    (folder / "config.json").write_bytes(b"{}")
+    (folder / "model.safetensors").write_bytes(BLOB)
+    source = Source(kind="file", path=folder)
+    model = Model(name="mine", backend="transformers", title="Mine", licence="MIT", source=source)
+    assert is_cached(model)
+    first = fetch_model(model, offline=True)
+    assert (first.path, first.bytes) == (folder, len(BLOB) + 2)
+    (folder / ".cache" / "noise").write_bytes(b"nothing")
+    assert fetch_model(model) == first
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    assert fetch_model(model).sha256 != first.sha256
+    (folder / "other.safetensors").rename(folder / "model.safetensors")
+    assert fetch_model(model).sha256 == first.sha256
+    (folder / "config.json").write_bytes(b"{ }")
+    assert fetch_model(model).sha256 != first.sha256
+    assert site.log == []
+
+
 def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVALSUITE_CACHE", "~/somewhere")
     assert cache_dir() == Path.home() / "somewhere"

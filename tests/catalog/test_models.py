@@ -216,6 +216,11 @@ def test_resolve_paths(tmp_path: Path) -> None:
         resolve_model(ModelRef.model_validate(str(tmp_path / "none.gguf")), {})
     with pytest.raises(InputError, match="is a folder"):
         resolve_model(ModelRef.model_validate(f"{tmp_path}/"), {})
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"which llama\.cpp cannot load"):
+        resolve_model(ModelRef.model_validate(f"{tmp_path}/"), {})
+    folder = resolve_model(ModelRef(name="mine", path=tmp_path, backend="transformers"), {})
+    assert (folder.backend, folder.source.path, folder.bytes) == ("transformers", tmp_path, None)
 
 
 def test_data_root_prefers_the_wheel_and_refuses_strangers(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from evalsuite.catalog.sources.transfer import sha256_of
 from evalsuite.errors import FetchError
 
-__all__ = ["file_sha256"]
+__all__ = ["file_sha256", "folder_files", "folder_sha256"]
 
 _REMEMBERED = 500
 """Files whose hash is kept; the oldest go first."""
@@ -40,6 +41,27 @@ def file_sha256(path: Path, cache: Path, *, verify: bool = False) -> str:
     known[key] = {"bytes": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": fresh}
     _save(store, dict(list(known.items())[-_REMEMBERED:]))
     return fresh
+
+
+def folder_files(path: Path) -> list[Path]:
+    """Return the files of a model in a folder, in order: all but hidden ones."""
+    inside = ((file, file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+    return sorted(file for file, name in inside if not any(part.startswith(".") for part in name.parts))
+
+
+def folder_sha256(path: Path, cache: Path, *, verify: bool = False) -> str:
+    """Return a hash over the names and contents of a model's files in a folder.
+
+    Args:
+        path: The folder.
+        cache: Folder of the cache, where the hashes of the files are remembered.
+        verify: Hash every file anyway.
+    """
+    whole = hashlib.sha256()
+    for file in folder_files(path):
+        name = file.relative_to(path).as_posix()
+        whole.update(f"{file_sha256(file, cache, verify=verify)}  {name}\n".encode())
+    return whole.hexdigest()
 
 
 def _load(store: Path) -> dict[str, object]:

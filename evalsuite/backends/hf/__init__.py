@@ -1,0 +1,1 @@
+"""The transformers backend: causal language models on torch."""
