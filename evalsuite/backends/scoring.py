@@ -93,11 +93,12 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         self._encoded = {}
 
     def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
-        # Announced requests come twice.
         pair = (context, continuation)
-        if pair not in self._encoded:
-            self._encoded[pair] = super()._encode_pair(context, continuation)
-        return self._encoded[pair]
+        known: tuple[list[int], list[int]] = self._encoded.get(pair) or super()._encode_pair(context, continuation)
+        if self._announcing:
+            # It will come a second time.
+            self._encoded[pair] = known
+        return known
 
     def _loglikelihood_tokens(
         self, requests: Sequence[tuple[Any, list[int], list[int]]], **_: Any

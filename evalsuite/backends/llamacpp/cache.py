@@ -26,10 +26,9 @@ _SPARE = 8
 """Sequences at the end of the range that only fill up small batches."""
 _LEAST = 8
 """Tokens and rows of logits that are evaluated at once, at least: fewer take other kernels, which round otherwise."""
-_EXACT_PIECE = 63
-"""From 64 tokens on, flash attention sums over tiles whose bounds depend on what else is cached (docs/scoring.md)."""
-_FAST_PIECE = 128
-"""Where rounding is not amplified; larger ones are no faster, and reserve memory for the logits of all their tokens."""
+_PIECE = 63
+"""Tokens that are evaluated at once, at most. From 64 on, flash attention sums over tiles whose bounds depend on what else
+is cached, and a score would depend on its neighbours (docs/scoring.md)."""
 _CELL_STEP = 256
 
 Floats = npt.NDArray[np.float32]
@@ -73,8 +72,6 @@ class Cache:
         model: Its owner frees it, after this.
         cells: Tokens that it must hold.
         threads: For evaluation.
-        exact: Whether results must not depend on what is evaluated together; without it large batches are faster, and
-            results differ by rounding.
         clock: Counts.
 
     Raises:
@@ -83,14 +80,14 @@ class Cache:
 
     usable_sequences: ClassVar[int] = _MAX_SEQUENCES - _SPARE
     """How many a model without a recurrent state may use."""
+    piece_tokens: ClassVar[int] = _PIECE
+    """The most that can be evaluated at once."""
     filling: ClassVar[int] = _LEAST
     """Tokens that the cache must have room for besides those that are asked for."""
 
-    def __init__(self, model: GGUFModel, cells: int, *, threads: int, exact: bool, clock: Clock) -> None:
+    def __init__(self, model: GGUFModel, cells: int, *, threads: int, clock: Clock) -> None:
         self._model = model
         self._clock = clock
-        self.piece_tokens = _EXACT_PIECE if exact else _FAST_PIECE
-        """The most tokens that can be evaluated at once."""
         self._pads = not model.recurrent
         self.sequences = _RECURRENT_SEQUENCES if model.recurrent else _MAX_SEQUENCES - _SPARE
         """How many may be used."""
@@ -102,8 +99,8 @@ class Cache:
     def _make(self, threads: int) -> Any:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.cells
-        params.n_batch = max(self.piece_tokens, _MAX_SEQUENCES)  # llama.cpp ends the process where it is below the sequences
-        params.n_ubatch = self.piece_tokens
+        params.n_batch = _MAX_SEQUENCES  # llama.cpp ends the process where it is below the sequences
+        params.n_ubatch = _PIECE
         params.n_seq_max = _MAX_SEQUENCES if self._pads else _RECURRENT_SEQUENCES
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
@@ -160,7 +157,7 @@ class Cache:
 
     def pieces(self, count: int) -> list[tuple[int, int]]:
         """Return bounds that cut `count` tokens into equal parts that can be evaluated, none of which is small."""
-        number = -(-count // self.piece_tokens)
+        number = -(-count // _PIECE)
         bounds = [round(count * i / number) for i in range(number + 1)]
         return list(pairwise(bounds))
 

@@ -19,8 +19,11 @@ __all__ = ["Engine"]
 
 _BATCH_TOKENS = 512
 """Tree tokens per batch. Every token looks through all cells of the cache, so that larger ones cost more per token."""
-_BLOCK_BYTES = 16 * 2**20
-"""Logits that are reduced at once; stays near the size of a processor's cache."""
+_BLOCK_BYTES = 2**20
+"""Logits that are reduced at once, so that they stay in the processor's cache."""
+_EASY_CELLS = 1024
+_EASY_BYTES = 64 * 2**20
+"""A cache is at once made so large where it takes no more than this, so that it is seldom remade."""
 _TRUNK = 0
 """Sequence of what is kept from batch to batch; those of a batch come after it."""
 
@@ -32,20 +35,15 @@ class Engine(GGUFModel):
         path: GGUF file.
         threads: Threads for evaluation; by default the physical cores that this process may use.
         context: Longest request in tokens; by default, and at most, what the model was trained for.
-        exact: Whether a result must not depend on what is evaluated together with it, to the bit. Without it, float32
-            weights are evaluated faster, with differences of rounding only; quantised ones amplify them.
 
     Raises:
         ModelFileError: llama.cpp cannot load the file, or it is no model that continues text.
     """
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, context: int | None = None, exact: bool = True
-    ) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, context: int | None = None) -> None:
         super().__init__(path)
         self.threads = threads or usable_cores().count
         self.n_context: int = min(context or self.n_context_train, self.n_context_train)
-        self.exact = exact
         self.clock = Clock()
         self._cache: Cache | None = None
 
@@ -75,7 +73,9 @@ class Engine(GGUFModel):
             if self._cache is not None:
                 self._cache.free()
                 self._cache = None
-            self._cache = Cache(self, cells, threads=self.threads, exact=self.exact, clock=self.clock)
+            if self.cache_bytes_per_token * _EASY_CELLS <= _EASY_BYTES:
+                cells = max(cells, _EASY_CELLS)
+            self._cache = Cache(self, cells, threads=self.threads, clock=self.clock)
         self._cache.clear()
         return self._cache
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from evalsuite.machine import usable_cores
 __all__ = ["LlamaCppLM"]
 
 _DEFAULT_ANSWER_TOKENS = 256
+_REMEMBERED_TEXTS = 64
 
 
 class LlamaCppLM(ScoringLM):
@@ -48,8 +50,9 @@ class LlamaCppLM(ScoringLM):
         file = Path(path)
         if compute == "dequantised":
             file = dequantised(file, threads=threads)
-        # With float32 weights nothing amplifies rounding, so that nothing is gained by exactness.
-        self.engine = Engine(file, threads=threads, context=context, exact=compute == "stored")
+        self.engine = Engine(file, threads=threads, context=context)
+        # The answers of an item come one after the other, and each asks for the tokens of its context.
+        self._tokens_of = lru_cache(maxsize=_REMEMBERED_TEXTS)(self._encode)
         self._chat: ChatTemplate | None = None
 
     # --- vocabulary
@@ -76,6 +79,9 @@ class LlamaCppLM(ScoringLM):
         Only markers that came from the model's own chat template become control tokens: a text that merely spells
         `<|im_end|>` stays text.
         """
+        return list(self._tokens_of(string, add_special_tokens))
+
+    def _encode(self, string: str, add_special_tokens: bool | None) -> tuple[int, ...]:
         tokens: list[int] = []
         for text, is_marker in split_marked(string):
             tokens += self.engine.tokenize(text, special=is_marker)
@@ -83,7 +89,7 @@ class LlamaCppLM(ScoringLM):
         wants_bos = self.engine.adds_bos if add_special_tokens is None else add_special_tokens and bos is not None
         if wants_bos and bos is not None and tokens[:1] != [bos]:
             tokens.insert(0, bos)
-        return tokens
+        return tuple(tokens)
 
     def tok_decode(self, tokens: Iterable[int]) -> str:
         """Return the text of `tokens`, without control tokens."""
