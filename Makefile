@@ -50,7 +50,7 @@ $(STAMPS)/dev: $(STAMPS)/base
 $(STAMPS)/full: $(STAMPS)/dev
 	@echo "== installing torch and transformers, the independent reference of the tests (2 to 5 minutes)"
 	@$(PIP) "$(TORCH)" $(TORCH_ARGS)
-	@$(PIP) --editable ".[dev,hf]" "$(TORCH)"
+	@$(PIP) --editable ".[dev,hf,quant]" "$(TORCH)"
 	@touch $@
 
 report: $(STAMPS)/base

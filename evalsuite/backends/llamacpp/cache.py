@@ -18,10 +18,10 @@ from evalsuite.errors import BackendError
 
 __all__ = ["Cache", "Clock", "Floats", "Tokens"]
 
-_MAX_SEQUENCES = 256
-"""llama.cpp's limit."""
-_RECURRENT_SEQUENCES = 8
-"""Memory for the states of all sequences is taken when the context is made."""
+_SEQUENCES = 64
+"""llama.cpp reserves a row of logits for each: a MiB with the vocabulary of Gemma."""
+_RECURRENT_SEQUENCES = 1
+"""llama.cpp cuts sequences with a state into micro-batches of equal length, so that they round by their neighbours."""
 _SPARE = 8
 """Sequences at the end of the range that only fill up small batches."""
 _LEAST = 8
@@ -78,7 +78,7 @@ class Cache:
         BackendError: There is not enough memory.
     """
 
-    usable_sequences: ClassVar[int] = _MAX_SEQUENCES - _SPARE
+    usable_sequences: ClassVar[int] = _SEQUENCES - _SPARE
     """How many a model without a recurrent state may use."""
     piece_tokens: ClassVar[int] = _PIECE
     """The most that can be evaluated at once."""
@@ -89,19 +89,19 @@ class Cache:
         self._model = model
         self._clock = clock
         self._pads = not model.recurrent
-        self.sequences = _RECURRENT_SEQUENCES if model.recurrent else _MAX_SEQUENCES - _SPARE
+        self.sequences = _RECURRENT_SEQUENCES if model.recurrent else _SEQUENCES - _SPARE
         """How many may be used."""
         self.cells = -(-cells // _CELL_STEP) * _CELL_STEP
         self._handle: Any = self._make(threads)
         self._memory = llama_cpp.llama_get_memory(self._handle)
-        self._numbers = np.arange(_MAX_SEQUENCES, dtype=np.int32)
+        self._numbers = np.arange(_SEQUENCES, dtype=np.int32)
 
     def _make(self, threads: int) -> Any:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.cells
-        params.n_batch = _MAX_SEQUENCES  # llama.cpp ends the process where it is below the sequences
+        params.n_batch = max(_PIECE, _SEQUENCES)  # llama.cpp ends the process where it is below the sequences
         params.n_ubatch = _PIECE
-        params.n_seq_max = _MAX_SEQUENCES if self._pads else _RECURRENT_SEQUENCES
+        params.n_seq_max = _SEQUENCES if self._pads else _RECURRENT_SEQUENCES
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
         params.kv_unified = True
@@ -181,7 +181,7 @@ class Cache:
             raise BackendError(f"llama.cpp could not evaluate {count} tokens (status {status}): {last_log()}")
         self._clock.evaluated += count
         for number in range(lacking):
-            self.drop(_MAX_SEQUENCES - _SPARE + number)
+            self.drop(_SEQUENCES - _SPARE + number)
         width = self._model.n_vocab
         if pointer is None:
             return np.empty((0, width), dtype=np.float32)
@@ -213,7 +213,7 @@ class Cache:
 
 def _filled(tokens: Tokens, lacking: int) -> Tokens:
     """Return `tokens` with copies of the first one behind them, each in a sequence of its own."""
-    spare = _MAX_SEQUENCES - _SPARE + np.arange(lacking)
+    spare = _SEQUENCES - _SPARE + np.arange(lacking)
     return Tokens(
         tokens=np.concatenate((tokens.tokens, np.full(lacking, tokens.tokens[0]))),
         positions=np.concatenate((tokens.positions, np.zeros(lacking, dtype=np.int64))),

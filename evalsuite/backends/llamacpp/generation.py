@@ -147,7 +147,7 @@ class _Batcher:
                     yield answer.index, text
 
     def _unused(self) -> list[int]:
-        busy = {_PREFIX, *(answer.sequence for answer in self._running)}
+        busy = {answer.sequence for answer in self._running} | ({_PREFIX} if self._prefix else set())
         return [sequence for sequence in range(self._cache.sequences) if sequence not in busy]
 
     def _admit(self) -> None:

@@ -62,6 +62,7 @@ class GGUFModel:
         # Repacked weights are multiplied four rows at a time and round a remainder otherwise, so that a score would
         # depend on its neighbours in the batch (docs/scoring.md).
         params.use_extra_bufts = False
+        self.path = path
         self.handle: Any = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
             raise _load_error(path)

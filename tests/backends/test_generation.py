@@ -1,0 +1,126 @@
+"""Continuous batching: an answer is the same alone and among others, whatever the order, the cache and the model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+llama_cpp = pytest.importorskip("llama_cpp")
+pytest.importorskip("lm_eval")
+
+from evalsuite.backends.llamacpp import engine as engine_module  # noqa: E402
+from evalsuite.backends.llamacpp import generation  # noqa: E402
+from evalsuite.backends.llamacpp.engine import Engine  # noqa: E402
+from evalsuite.backends.llamacpp.generation import GenerateRequest, Sampling  # noqa: E402
+from evalsuite.errors import ContextLimitError  # noqa: E402
+from tests import tiny_gguf  # noqa: E402
+
+WRITERS = {
+    "plain": tiny_gguf.write_llama,
+    "window": tiny_gguf.write_gemma3,
+    "recurrent": tiny_gguf.write_mamba,
+    "hybrid": tiny_gguf.write_lfm2,
+}
+
+
+@pytest.fixture(scope="module", params=list(WRITERS))
+def engine(request, tmp_path_factory) -> Iterator[Engine]:
+    path = tmp_path_factory.mktemp("models") / "tiny.gguf"
+    made = Engine(WRITERS[request.param](path, context=128, quant="Q8_0"), threads=1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plain(tmp_path) -> Iterator[Engine]:
+    made = Engine(tiny_gguf.write_llama(tmp_path / "plain.gguf", context=128), threads=1)
+    yield made
+    made.close()
+
+
+def prompts(count: int, common: int = 0, **fields) -> list[GenerateRequest]:
+    rng = random.Random(5)
+    beginning = tuple(rng.randrange(10, 200) for _ in range(common))
+    return [
+        GenerateRequest(
+            (*beginning, *(rng.randrange(10, 200) for _ in range(rng.randrange(1, 50)))), rng.randrange(1, 40), **fields
+        )
+        for _ in range(count)
+    ]
+
+
+def texts(engine: Engine, asked: list[GenerateRequest]) -> list[bytes]:
+    found = dict(engine.texts(asked))
+    assert sorted(found) == list(range(len(asked)))
+    return [found[index] for index in range(len(asked))]
+
+
+@pytest.mark.parametrize("common", [0, 20])
+def test_an_answer_is_the_same_alone_and_among_others(engine, common):
+    asked = prompts(40, common)
+    together = texts(engine, asked)
+    assert len(set(together)) > 20
+    assert [texts(engine, [request])[0] for request in asked[::5]] == together[::5]
+    assert texts(engine, asked[::-1])[::-1] == together
+
+
+def test_a_full_cache_is_put_in_order_and_answers_stay_the_same(plain, monkeypatch):
+    asked = prompts(30, 12)
+    together = texts(plain, asked)
+    moves = []
+    order = generation._Batcher._put_in_order
+    monkeypatch.setattr(generation._Batcher, "_put_in_order", lambda self: (moves.append(1), order(self))[1])
+    monkeypatch.setattr(generation, "_CACHE_BYTES", 200 * plain.cache_bytes_per_token)
+    monkeypatch.setattr(generation, "_STEP_TOKENS", 32)
+    monkeypatch.setattr(engine_module, "_EASY_BYTES", 0)
+    small = Engine(plain.path, threads=1)
+    assert texts(small, asked) == together
+    small.close()
+    assert len(moves) >= 3
+
+
+def test_greedy_tokens_are_the_likeliest_one_after_the_other(plain):
+    """The independent computation is llama-cpp-python's own class on the same file."""
+    asked = prompts(6)
+    path = plain.path
+    llm = llama_cpp.Llama(str(path), n_ctx=128, n_batch=8, flash_attn=True, logits_all=True, verbose=False)
+    for request, found in zip(asked, texts(plain, asked), strict=True):
+        llm.reset()
+        llm.eval(list(request.tokens))
+        data = b""
+        for _ in range(request.limit):
+            row = np.sort(llm.scores[llm.n_tokens - 1])
+            token = int(np.argmax(llm.scores[llm.n_tokens - 1]))
+            assert row[-1] - row[-2] > 1e-4, "no tie, so that another kernel cannot choose otherwise"
+            if plain.is_end(token):
+                break
+            data += plain.piece(token)
+            llm.eval([token])
+        assert found == data
+
+
+def test_samples_depend_on_the_seed_and_the_prompt_alone(plain):
+    asked = prompts(12, sampling=Sampling(temperature=1.5, top_k=50, top_p=0.95, seed=3))
+    together = texts(plain, asked)
+    assert texts(plain, asked[4:6]) == together[4:6]
+    other = [GenerateRequest(r.tokens, r.limit, (), Sampling(temperature=1.5, seed=4)) for r in asked]
+    assert texts(plain, other) != together
+
+
+def test_stop_strings_are_found_across_tokens_and_are_no_part_of_the_answer(plain):
+    (request,) = prompts(1)
+    request = GenerateRequest(request.tokens, 40)
+    whole = texts(plain, [request])[0].decode("utf-8", "ignore")
+    stop = whole[3:7]
+    stopped = GenerateRequest(request.tokens, 40, ("never", stop))
+    assert texts(plain, [stopped])[0].decode() == whole[: whole.index(stop)]
+
+
+def test_limits(plain):
+    assert texts(plain, [GenerateRequest((5, 6), 0), GenerateRequest((5, 6), 1)])[0] == b""
+    assert list(plain.texts([])) == []
+    with pytest.raises(ContextLimitError, match="request of 130 tokens"):
+        plain.texts([GenerateRequest(tuple(range(10, 130)), 10)])
