@@ -107,7 +107,7 @@ def unique_tokens(lm: Any, pairs: Pairs) -> tuple[int, int]:
 
 
 class Prompts:
-    """llama.cpp's own rate on prompts: batches of 512 tokens, its default settings, one row of logits."""
+    """llama.cpp's own rate on prompts: batches of 512 tokens, one row of logits, its defaults but for repacked weights."""
 
     def __init__(self, lm: Any) -> None:
         import llama_cpp

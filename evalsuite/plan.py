@@ -20,7 +20,7 @@ from evalsuite.records import DEQUANTISED, Cell, Language, Model, PromptForm, Sk
 __all__ = ["Estimate", "Plan", "PlannedModel", "make_plan", "prepare_models"]
 
 CHUNK_ITEMS = 16
-"""Items that are scored and stored together: what a kill can lose, and how far shared beginnings are found."""
+"""Items that are asked for and stored together."""
 _BYTES_PER_TOKEN = 3.0
 _UNKNOWN_ITEM_BYTES = 300.0
 _FLOPS_PER_CORE = 2.0e10
@@ -86,6 +86,8 @@ def prepare_models(
         FetchError: The only model of the sweep cannot be had, or a file is not the one that the catalog names.
     """
     resolved = [resolve_model(ref, catalog.models) for ref in sweep.models]
+    for model in resolved:
+        _check_compute(model)
     planned: dict[str, PlannedModel] = {}
     for model in resolved:
         name = _shown(model).name
@@ -114,6 +116,17 @@ def prepare_models(
             update["context"] = model.context or info.context
         planned[name] = PlannedModel(_shown(model.model_copy(update=update)), fetched.path, template)
     return planned
+
+
+def _check_compute(model: Model) -> None:
+    compute = model.options.get("compute", "stored")
+    if compute not in ("stored", "dequantised"):
+        raise InputError(f"{model.name}: compute is {compute!r}", fix="give `stored` or `dequantised`")
+    if compute == "dequantised" and model.backend != "llamacpp":
+        raise InputError(
+            f"{model.name}{DEQUANTISED}: the backend {model.backend!r} has no quantised kernels to leave out",
+            fix=f"write {model.name}; only models of llama.cpp can be dequantised",
+        )
 
 
 def _shown(model: Model) -> Model:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 __all__ = ["command_line", "versions"]
 
-_PACKAGES = ("lm-eval", "llama-cpp-python", "datasets", "numpy", "scipy", "pyarrow", "Babel", "transformers", "torch")
+_PACKAGES = (
+    "evalsuite", "lm-eval", "llama-cpp-python", "datasets", "numpy", "scipy", "pyarrow", "Babel", "transformers", "torch",
+    "torchao",
+)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

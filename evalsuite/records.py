@@ -192,15 +192,22 @@ class ModelRef(_Frozen):
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         if isinstance(value, str):
-            name, plus, rest = value.rpartition(DEQUANTISED)
-            given: dict[str, Any] = {"options": {"compute": "dequantised"}} if plus and not rest else {}
-            name = name if given else value
+            name = value.removesuffix(DEQUANTISED)
+            given: dict[str, Any] = {"options": {"compute": "dequantised"}} if name != value else {}
             if name.endswith(".gguf") or "/" in name:
                 return {"name": Path(name).stem, "path": name, **given}
             return {"name": name, **given}
-        if isinstance(value, dict) and "name" not in value and "path" in value:
-            return {**value, "name": Path(str(value["path"])).stem}
-        return value
+        if not isinstance(value, dict):
+            return value
+        fields = dict(value)
+        for key in ("name", "path"):
+            text = str(fields.get(key, ""))
+            if text.endswith(DEQUANTISED):
+                fields[key] = text.removesuffix(DEQUANTISED)
+                fields["options"] = {**(fields.get("options") or {}), "compute": "dequantised"}
+        if "name" not in fields and "path" in fields:
+            fields["name"] = Path(str(fields["path"])).stem
+        return fields
 
     @property
     def compute(self) -> str:

@@ -21,8 +21,11 @@ from evalsuite.worker import Job, WorkItem
 
 __all__ = ["RunProgress", "Site", "Summary", "run_plan"]
 
-_SCORING = ("lm-eval", "llama-cpp-python")
-"""Packages whose version may change a score."""
+_SCORING = {
+    "llamacpp": ("lm-eval", "llama-cpp-python"),
+    "transformers": ("lm-eval", "transformers", "torch", "torchao"),
+}
+"""Backend → packages whose version may change a score; lm-eval for all others."""
 
 
 class RunProgress(Protocol):
@@ -108,10 +111,12 @@ def _continue(writer: RunWriter, manifest: Manifest) -> Manifest:
                 f"{writer.path} holds results of another version of the {kind} {', '.join(changed)}",
                 fix="give another folder with --out; results of different versions are not mixed",
             )
+    backends = {name: model.backend for name, model in old.models.items()}
+    begun = {backends.get(cell.model, "") for cell in old.cells if writer.done_chunks(cell)}
     upgraded = sorted(
         name
-        for name in _SCORING
-        if old.versions.get(name) != manifest.versions.get(name) and any(writer.done_chunks(cell) for cell in old.cells)
+        for name in {name for backend in begun for name in _SCORING.get(backend, ("lm-eval",))}
+        if old.versions.get(name) != manifest.versions.get(name)
     )
     if upgraded:
         told = ", ".join(f"{name} {old.versions.get(name)} (now {manifest.versions.get(name)})" for name in upgraded)

@@ -21,7 +21,12 @@ from pydantic import BaseModel, ConfigDict
 from evalsuite.errors import EvalsuiteError
 from evalsuite.records import Cell, Task
 
-__all__ = ["Job", "WorkItem", "main"]
+__all__ = ["PLANNED_CHUNKS", "Job", "WorkItem", "main"]
+
+
+PLANNED_CHUNKS = 8
+"""Chunks whose items are planned together. Items that share a beginning are evaluated one after the other, so a chunk may
+have to wait for others of its plan: this bounds what a kill loses, and the memory for the plan."""
 
 
 class WorkItem(BaseModel):
@@ -92,8 +97,10 @@ def _run_cell(lm: Any, job: Job, item: WorkItem, channel: _Channel) -> None:
     try:
         finder = DataFinder(job.mirror, offline=job.offline)
         task = build_task(item.task, job.task_folders, finder, item.cell.prompt_form)
-        task.announce(lm, [place for index in item.chunks for place in item.cell.chunk(index)])
-        for index in item.chunks:
+        for number, index in enumerate(item.chunks):
+            if number % PLANNED_CHUNKS == 0:
+                ahead = item.chunks[number : number + PLANNED_CHUNKS]
+                task.announce(lm, [place for chunk in ahead for place in item.cell.chunk(chunk)])
             start, before = time.monotonic(), lm.evaluated_tokens
             records = task.score(lm, item.cell.chunk(index))
             channel.send(

@@ -214,11 +214,11 @@ def test_another_version_of_the_engine_is_not_mixed_in(tmp_path):
     run_ok(sweep, tmp_path / "run")
     path = tmp_path / "run" / "manifest.json"
     data = json.loads(path.read_text(encoding="utf-8"))
-    data["versions"]["llama-cpp-python"] = "0.0.1"
+    data["versions"]["lm-eval"] = "0.0.1"
     path.write_text(json.dumps(data), encoding="utf-8")
     done = evalsuite("run", sweep, "--out", tmp_path / "run", "--no-report")
     assert done.returncode == 2
-    assert "was measured with llama-cpp-python 0.0.1" in done.stderr
+    assert "was measured with lm-eval 0.0.1" in done.stderr
 
 
 def test_a_worker_that_is_cut_off_within_a_letter_is_a_death(tmp_path, monkeypatch):

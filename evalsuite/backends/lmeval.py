@@ -103,7 +103,7 @@ class Offer:
     def _from_catalog(self, name: str) -> dict[str, Any]:
         from huggingface_hub.constants import HF_HUB_OFFLINE
 
-        model = resolve_model(ModelRef(name=name), load_models())
+        model = resolve_model(ModelRef.model_validate(name), load_models())
         if model.backend != self.backend:
             raise InputError(
                 f"the catalog's {name!r} is a model for {model.backend}, not for {self.backend}",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import abc
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lm_eval.api.model import TemplateLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from evalsuite.backends.ahead import Ahead
+from evalsuite.backends.options import GenerationOptions
 from evalsuite.backends.packing import Score, ScoreRequest
 from evalsuite.errors import BackendError
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
-__all__ = ["ScoringEngine", "ScoringLM"]
+__all__ = ["ScoringEngine", "ScoringLM", "TextRequest"]
 
 
 class ScoringEngine(Protocol):
@@ -53,7 +53,7 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
     def __init__(self) -> None:
         super().__init__()
         self._scores: Ahead[ScoreRequest, Score] = Ahead(self._plan)
-        self._texts: Ahead[_Prompt, str] = Ahead(self._plan_texts)
+        self._texts: Ahead[TextRequest, str] = Ahead(self._plan_texts)
         self._announcing = False
         self._encoded: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
 
@@ -83,14 +83,20 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
             self.loglikelihood(scored, disable_tqdm=True)
         finally:
             self._announcing = False
-        prompts = [_prompt(request) for request in requests if request.request_type == "generate_until"]
-        self._texts.announce(prompts)
+        self._texts.announce(_text_requests(r for r in requests if r.request_type == "generate_until"))
 
     def forget(self) -> None:
         """Drop what was announced, and leave the engine free for something else."""
         self._scores.forget()
         self._texts.forget()
         self._encoded = {}
+
+    def loglikelihood(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """Return (log-likelihood in nats, whether every token is the likeliest) of each (context, answer)."""
+        # An empty answer is certain; after an empty context lm-eval would look for its first token.
+        asked = [request for request in requests if tuple(request.args) != ("", "")]
+        found = iter(super().loglikelihood(asked, disable_tqdm=disable_tqdm))
+        return [(0.0, True) if tuple(request.args) == ("", "") else next(found) for request in requests]
 
     def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
         pair = (context, continuation)
@@ -142,30 +148,40 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
 
     def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
         """Return the text that follows each context, up to a stop string, an end token or the length limit."""
-        prompts = [_prompt(request) for request in requests]
+        prompts = _text_requests(requests)
         if not self._texts.knows(prompts):
             self._scores.pause()
         found = self._texts.get(prompts)
         return [found[prompt] for prompt in prompts]
 
-    def _plan_texts(self, prompts: Sequence[_Prompt]) -> Iterator[tuple[int, str]]:
-        return self._continue([(prompt.context, json.loads(prompt.options)) for prompt in prompts])
+    def _plan_texts(self, prompts: Sequence[TextRequest]) -> Iterator[tuple[int, str]]:
+        return self._continue(prompts)
 
     @abc.abstractmethod
-    def _continue(self, prompts: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[tuple[int, str]]:
-        """Continue all (context, lm-eval's generation options); yield (index, text) of each as it ends."""
+    def _continue(self, prompts: Sequence[TextRequest]) -> Iterator[tuple[int, str]]:
+        """Continue all prompts; yield (index, text) of each as it ends."""
 
 
 @dataclass(frozen=True)
-class _Prompt:
+class TextRequest:
+    """A prompt to be continued."""
+
     context: str
-    options: str
-    """As JSON, so that equal prompts are one."""
+    options: GenerationOptions
+    copy: int = 0
+    """Which of several equal prompts this is. lm-eval repeats a prompt to get several samples; greedy ones are one."""
 
 
-def _prompt(request: Instance) -> _Prompt:
-    context, options = request.args
-    return _Prompt(context, json.dumps(options, sort_keys=True, default=str))
+def _text_requests(requests: Iterable[Instance]) -> list[TextRequest]:
+    found: list[TextRequest] = []
+    seen: dict[TextRequest, int] = {}
+    for request in requests:
+        context, options = request.args
+        prompt = TextRequest(context, GenerationOptions.parse(options))
+        number = seen.get(prompt, 0)
+        seen[prompt] = number + 1
+        found.append(replace(prompt, copy=number) if prompt.options.temperature else prompt)
+    return found
 
 
 def _score_request(texts: Any, context: Iterable[int], answer: Sequence[int]) -> ScoreRequest | None:

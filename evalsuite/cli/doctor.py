@@ -30,7 +30,8 @@ if len(sys.argv) > 1:
     from pathlib import Path
     from evalsuite.backends.llamacpp.engine import Engine
     engine = Engine(Path(sys.argv[1]))
-    engine.prefill(engine.tokenize("Kaixo, mundua!"), 1)
+    from evalsuite.backends.packing import ScoreRequest
+    engine.score([ScoreRequest(tuple(engine.tokenize("Kaixo, mundua!")), 1)])
     print("evaluated some tokens with", Path(sys.argv[1]).name)
 else:
     print("no model is at hand to try it with: evalsuite models fetch smollm2-135m-instruct")

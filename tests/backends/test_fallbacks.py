@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,11 @@ from scipy.special import log_softmax
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("gguf", reason="the gguf package, which writes the tiny models, is not installed")
 
+from evalsuite.backends.llamacpp import engine as engine_module  # noqa: E402
 from evalsuite.backends.llamacpp.engine import Engine  # noqa: E402
-from evalsuite.backends.packing import ScoreRequest  # noqa: E402
+from evalsuite.backends.llamacpp.generation import GenerateRequest  # noqa: E402
+from evalsuite.backends.options import GenerationOptions  # noqa: E402
+from evalsuite.backends.packing import PackLimits, ScoreRequest, pack  # noqa: E402
 from evalsuite.errors import BackendError, ContextLimitError, ModelFileError  # noqa: E402
 from tests import tiny_gguf  # noqa: E402
 
@@ -128,7 +131,13 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     path = WRITERS[name](tmp_path_factory.mktemp("tiny") / "model.gguf", context=CONTEXT, quant=quant)
     reference, engine = TokenByToken(path), Engine(path, threads=1)
     asked = make_requests(reference)
-    yield Case(name, engine, reference, asked, engine.score(asked))
+    with pytest.MonkeyPatch.context() as patch:
+        # So small that prefixes are kept from batch to batch, and long requests are cut.
+        patch.setattr(engine_module, "_BATCH_TOKENS", 16)
+        limits = PackLimits(tokens=16, sequences=55, rows=16)
+        assert any(batch.trunk for batch in pack(asked, limits, share=not engine.recurrent).batches)
+        found = engine.score(asked)
+    yield Case(name, engine, reference, asked, found)
     engine.close()
     reference.close()
 
@@ -257,4 +266,19 @@ def test_a_model_that_computes_no_numbers_is_refused(tmp_path):
     engine = Engine(path, threads=1)
     with pytest.raises(BackendError, match="not a number"):
         engine.score([ScoreRequest((5, 6, 7, 8), 1)])
+    engine.close()
+
+
+def test_scoring_and_generation_take_turns_on_one_engine(tmp_path):
+    """What was left halfway must not reach into what comes next."""
+    engine = Engine(tiny_gguf.write_llama(tmp_path / "tiny.gguf", context=128), threads=1)
+    requests = [ScoreRequest((5, 6, 7, n, 9), 3) for n in range(10, 30)]
+    prompts = [GenerateRequest((5, 6, n), GenerationOptions(12)) for n in range(10, 30)]
+    scores, texts = engine.score(requests), dict(engine.texts(prompts))
+    for halfway in (engine.scores(requests), engine.texts(prompts)):
+        next(halfway)
+        assert isinstance(halfway, Generator)
+        halfway.close()
+        assert engine.score(requests) == scores
+        assert dict(engine.texts(prompts)) == texts
     engine.close()

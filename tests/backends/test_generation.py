@@ -14,8 +14,9 @@ pytest.importorskip("lm_eval")
 from evalsuite.backends.llamacpp import engine as engine_module  # noqa: E402
 from evalsuite.backends.llamacpp import generation  # noqa: E402
 from evalsuite.backends.llamacpp.engine import Engine  # noqa: E402
-from evalsuite.backends.llamacpp.generation import GenerateRequest, Sampling  # noqa: E402
-from evalsuite.errors import ContextLimitError  # noqa: E402
+from evalsuite.backends.llamacpp.generation import GenerateRequest  # noqa: E402
+from evalsuite.backends.options import GenerationOptions  # noqa: E402
+from evalsuite.errors import BackendError, ContextLimitError  # noqa: E402
 from tests import tiny_gguf  # noqa: E402
 
 WRITERS = {
@@ -46,7 +47,8 @@ def prompts(count: int, common: int = 0, **fields) -> list[GenerateRequest]:
     beginning = tuple(rng.randrange(10, 200) for _ in range(common))
     return [
         GenerateRequest(
-            (*beginning, *(rng.randrange(10, 200) for _ in range(rng.randrange(1, 50)))), rng.randrange(1, 40), **fields
+            (*beginning, *(rng.randrange(10, 200) for _ in range(rng.randrange(1, 50)))),
+            GenerationOptions(limit=rng.randrange(1, 40), **fields),
         )
         for _ in range(count)
     ]
@@ -72,7 +74,12 @@ def test_a_full_cache_is_put_in_order_and_answers_stay_the_same(plain, monkeypat
     together = texts(plain, asked)
     moves = []
     order = generation._Batcher._put_in_order
-    monkeypatch.setattr(generation._Batcher, "_put_in_order", lambda self: (moves.append(1), order(self))[1])
+
+    def counted(batcher: generation._Batcher) -> None:
+        moves.append(batcher)
+        order(batcher)
+
+    monkeypatch.setattr(generation._Batcher, "_put_in_order", counted)
     monkeypatch.setattr(generation, "_CACHE_BYTES", 200 * plain.cache_bytes_per_token)
     monkeypatch.setattr(generation, "_STEP_TOKENS", 32)
     monkeypatch.setattr(engine_module, "_EASY_BYTES", 0)
@@ -91,7 +98,7 @@ def test_greedy_tokens_are_the_likeliest_one_after_the_other(plain):
         llm.reset()
         llm.eval(list(request.tokens))
         data = b""
-        for _ in range(request.limit):
+        for _ in range(request.options.limit):
             row = np.sort(llm.scores[llm.n_tokens - 1])
             token = int(np.argmax(llm.scores[llm.n_tokens - 1]))
             assert row[-1] - row[-2] > 1e-4, "no tie, so that another kernel cannot choose otherwise"
@@ -103,24 +110,61 @@ def test_greedy_tokens_are_the_likeliest_one_after_the_other(plain):
 
 
 def test_samples_depend_on_the_seed_and_the_prompt_alone(plain):
-    asked = prompts(12, sampling=Sampling(temperature=1.5, top_k=50, top_p=0.95, seed=3))
+    asked = prompts(12, temperature=1.5, top_k=50, top_p=0.95, seed=3)
     together = texts(plain, asked)
     assert texts(plain, asked[4:6]) == together[4:6]
-    other = [GenerateRequest(r.tokens, r.limit, (), Sampling(temperature=1.5, seed=4)) for r in asked]
-    assert texts(plain, other) != together
+    assert texts(plain, prompts(12, temperature=1.5, top_k=50, top_p=0.95, seed=4)) != together
+    copies = [GenerateRequest(asked[0].tokens, GenerationOptions(20, temperature=1.5), copy=n) for n in range(4)]
+    assert len(set(texts(plain, copies))) == 4
 
 
 def test_stop_strings_are_found_across_tokens_and_are_no_part_of_the_answer(plain):
     (request,) = prompts(1)
-    request = GenerateRequest(request.tokens, 40)
+    request = GenerateRequest(request.tokens, GenerationOptions(40))
     whole = texts(plain, [request])[0].decode("utf-8", "ignore")
     stop = whole[3:7]
-    stopped = GenerateRequest(request.tokens, 40, ("never", stop))
+    stopped = GenerateRequest(request.tokens, GenerationOptions(40, ("never", stop)))
     assert texts(plain, [stopped])[0].decode() == whole[: whole.index(stop)]
 
 
 def test_limits(plain):
-    assert texts(plain, [GenerateRequest((5, 6), 0), GenerateRequest((5, 6), 1)])[0] == b""
+    assert texts(plain, [GenerateRequest((5, 6), GenerationOptions(n)) for n in (0, 1)])[0] == b""
     assert list(plain.texts([])) == []
     with pytest.raises(ContextLimitError, match="request of 130 tokens"):
-        plain.texts([GenerateRequest(tuple(range(10, 130)), 10)])
+        plain.texts([GenerateRequest(tuple(range(10, 130)), GenerationOptions(10))])
+
+
+def test_a_model_that_computes_no_numbers_writes_nothing(tmp_path):
+    path = tiny_gguf.write_llama(tmp_path / "nan.gguf")
+    data = bytearray(path.read_bytes())
+    data[-4096:] = b"\xff" * 4096  # NaN as float32
+    path.write_bytes(data)
+    broken = Engine(path, threads=1)
+    for temperature in (0.0, 1.0):
+        with pytest.raises(BackendError, match="not a number"):
+            list(broken.texts([GenerateRequest((5, 6, 7), GenerationOptions(4, temperature=temperature))]))
+    broken.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, GenerationOptions()),
+        ({"until": "\n", "max_new_tokens": 8}, GenerationOptions(8, ("\n",))),
+        (
+            {"until": ["a", ""], "max_gen_toks": None, "do_sample": False, "temperature": 0.7},
+            GenerationOptions(256, ("a",)),
+        ),
+        ({"do_sample": True, "seed": 3, "top_k": 5}, GenerationOptions(temperature=1.0, seed=3, top_k=5)),
+    ],
+)
+def test_options_of_lm_eval(given, wanted):
+    assert GenerationOptions.parse(given) == wanted
+
+
+@pytest.mark.parametrize(
+    "given", [{"repetition_penalty": 1.2}, {"num_beams": 4}, {"seed": -1}, {"max_gen_toks": "many"}]
+)
+def test_options_that_are_not_understood_are_refused(given):
+    with pytest.raises(BackendError, match="generation option"):
+        GenerationOptions.parse(given)

@@ -107,6 +107,17 @@ def test_doctor_says_what_it_finds():
     assert done.returncode == (0 if all(check["ok"] for check in told["checks"]) else 1)
 
 
+def test_doctor_lets_the_engine_evaluate_some_tokens(tmp_path):
+    pytest.importorskip("llama_cpp")
+    from evalsuite.cli.doctor import _TRY
+    from tests import tiny_gguf
+
+    model = tiny_gguf.write_llama(tmp_path / "tiny.gguf")
+    done = subprocess.run([sys.executable, "-c", _TRY, str(model)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "evaluated some tokens with tiny.gguf" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")

@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 
+from evalsuite.backends.options import GenerationOptions
 from evalsuite.errors import BackendError
 
-__all__ = ["GenerationOptions", "Prompt", "generate"]
+__all__ = ["Prompt", "generate"]
 
-_DEFAULT_TOKENS = 256
 _BATCH_TOKENS = 4096
 """Tokens of the prompts of one batch, padding and room for the answers included."""
-
-
-@dataclass(frozen=True)
-class GenerationOptions:
-    """How a text goes on, and when it ends."""
-
-    limit: int
-    """Tokens at most."""
-    stops: tuple[str, ...]
-    temperature: float
-    """0 is greedy."""
-    top_k: int
-    """0 is no limit."""
-    top_p: float
-    seed: int
-
-    @classmethod
-    def parse(cls, options: Mapping[str, Any]) -> GenerationOptions:
-        """Return what lm-eval's generation options ask for."""
-        if int(options.get("num_beams", 1)) != 1:
-            raise BackendError(
-                f"num_beams={options['num_beams']}: beam search is not supported", fix="leave num_beams out"
-            )
-        until = options.get("until") or []
-        temperature = float(options.get("temperature", 1.0 if options.get("do_sample") else 0.0))
-        sampled = bool(options.get("do_sample", temperature > 0))
-        limit = next(
-            (options[key] for key in ("max_gen_toks", "max_new_tokens", "max_tokens") if key in options),
-            _DEFAULT_TOKENS,
-        )
-        return cls(
-            limit=int(limit),
-            stops=tuple(stop for stop in ([until] if isinstance(until, str) else until) if stop),
-            temperature=temperature if sampled else 0.0,
-            top_k=int(options.get("top_k", 0)),
-            top_p=float(options.get("top_p", 1.0)),
-            seed=int(options.get("seed", 0)),
-        )
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """What ends the text, wherever it stands."""
-        return re.compile("|".join(map(re.escape, self.stops)) or "(?!)")
 
 
 @dataclass(frozen=True)
@@ -68,6 +24,8 @@ class Prompt:
 
     tokens: tuple[int, ...]
     options: GenerationOptions
+    copy: int = 0
+    """Which of several equal prompts this is; each draws by itself."""
 
 
 def generate(model: Any, tokenizer: Any, prompts: Sequence[Prompt], *, together: bool) -> Iterator[tuple[int, str]]:
@@ -86,6 +44,18 @@ def generate(model: Any, tokenizer: Any, prompts: Sequence[Prompt], *, together:
             text = _text(tokenizer, _until_end(tokens, ends))
             found = prompts[index].options.pattern.search(text)
             yield index, text[: found.start()] if found else text
+
+
+class _Numbers(transformers.LogitsProcessor):  # type: ignore[misc]
+    """Refuses a model that computes no numbers: it would write nonsense, and nobody would be told."""
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if not bool(torch.isfinite(scores.amax(dim=-1)).all()):
+            raise BackendError(
+                "the model's output is not a number (NaN or infinite)",
+                fix="take another dtype, or fetch or convert the model again",
+            )
+        return scores
 
 
 def _batches(prompts: Sequence[Prompt], *, together: bool) -> Iterator[list[int]]:
@@ -130,12 +100,13 @@ def _batch(model: Any, tokenizer: Any, prompts: Sequence[Prompt], ends: Sequence
         else []
     )
     with torch.inference_mode(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(options.seed)
+        torch.manual_seed(options.seed + (prompts[0].copy << 32))
         out = model.generate(
             input_ids=tokens,
             attention_mask=attended,
             generation_config=config,
             stopping_criteria=transformers.StoppingCriteriaList(stopping),
+            logits_processor=transformers.LogitsProcessorList([_Numbers()]),
         )
     return [list(row) for row in out[:, longest:].tolist()]
 

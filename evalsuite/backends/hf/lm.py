@@ -11,9 +11,9 @@ import torch
 from lm_eval.models.utils import has_bos_prefix
 
 from evalsuite.backends.hf.engine import Engine
-from evalsuite.backends.hf.generate import GenerationOptions, Prompt, generate
+from evalsuite.backends.hf.generate import Prompt, generate
 from evalsuite.backends.hf.loading import load
-from evalsuite.backends.scoring import ScoringLM
+from evalsuite.backends.scoring import ScoringLM, TextRequest
 from evalsuite.errors import BackendError
 from evalsuite.machine import usable_cores
 
@@ -107,11 +107,10 @@ class TransformersLM(ScoringLM):
 
     # --- generation
 
-    def _continue(self, prompts: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[tuple[int, str]]:
+    def _continue(self, prompts: Sequence[TextRequest]) -> Iterator[tuple[int, str]]:
         asked = []
-        for context, options in prompts:
-            parsed = GenerationOptions.parse(options)
-            tokens = self.tok_encode(context) or [self.prefix_token_id]
-            self.engine.check_length(len(tokens) + parsed.limit)
-            asked.append(Prompt(tuple(tokens), parsed))
+        for prompt in prompts:
+            tokens = self.tok_encode(prompt.context) or [self.prefix_token_id]
+            self.engine.check_length(len(tokens) + prompt.options.limit)
+            asked.append(Prompt(tuple(tokens), prompt.options, prompt.copy))
         return generate(self.engine.model, self.tokenizer, asked, together=self.engine.shares)

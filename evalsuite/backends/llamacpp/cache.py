@@ -16,7 +16,7 @@ import numpy.typing as npt
 from evalsuite.backends.llamacpp.model import GGUFModel, last_log
 from evalsuite.errors import BackendError
 
-__all__ = ["Cache", "Clock", "Floats", "Tokens"]
+__all__ = ["Cache", "Clock", "Floats", "Tokens", "refuse_no_numbers"]
 
 _SEQUENCES = 64
 """llama.cpp reserves a row of logits for each: a MiB with the vocabulary of Gemma."""
@@ -229,3 +229,15 @@ def _enough(rows: Ints, count: int) -> Ints:
         return rows
     others = np.setdiff1d(np.arange(count), rows, assume_unique=True)[-lacking:]
     return np.sort(np.concatenate((rows, others)))
+
+
+def refuse_no_numbers(values: npt.NDArray[Any] | np.floating[Any]) -> None:
+    """Raise `BackendError` where a value is not a number.
+
+    Such a model would seem to choose the first answer every time, or write nonsense.
+    """
+    if not np.isfinite(values).all():
+        raise BackendError(
+            "the model's output is not a number (NaN or infinite)",
+            fix="the file is damaged or badly quantised; fetch or convert the model again",
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import llama_cpp
 
-from evalsuite.backends.llamacpp.model import last_log
+from evalsuite.backends.llamacpp.model import last_log, listen
 from evalsuite.catalog.fetch import cache_dir
 from evalsuite.catalog.gguf import check_gguf
 from evalsuite.catalog.sources.file import file_sha256
@@ -47,12 +47,16 @@ def dequantised(path: Path, *, threads: int) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")):
             if not target.is_file():
+                # What a killed process left: while the lock is held, nobody else is at work on it.
+                for stale in folder.glob(f"{target.name}.*.part"):
+                    stale.unlink(missing_ok=True)
                 require_space(folder, round(4 * (info.parameters or 0) * _SLACK))
                 _convert(path, target, threads)
     return target
 
 
 def _convert(path: Path, target: Path, threads: int) -> None:
+    listen()
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = _ALL_F32
     params.allow_requantize = True

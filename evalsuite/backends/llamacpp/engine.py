@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evalsuite.backends.llamacpp.cache import Cache, Clock, Floats, Tokens
+from evalsuite.backends.llamacpp.cache import Cache, Clock, Floats, Tokens, refuse_no_numbers
 from evalsuite.backends.llamacpp.generation import GenerateRequest, continuous_batching
 from evalsuite.backends.llamacpp.model import GGUFModel
 from evalsuite.backends.packing import Batch, PackLimits, Prediction, Score, ScoreRequest, answers, pack
-from evalsuite.errors import BackendError, ContextLimitError
+from evalsuite.errors import ContextLimitError
 from evalsuite.machine import usable_cores
 
 __all__ = ["Engine"]
@@ -24,6 +24,8 @@ _BLOCK_BYTES = 2**20
 _EASY_CELLS = 1024
 _EASY_BYTES = 64 * 2**20
 """A cache is at once made so large where it takes no more than this, so that it is seldom remade."""
+_ROOM_BESIDE = 1024
+"""Cells that a batch, or the steps of a generation, may take beside the longest request."""
 _TRUNK = 0
 """Sequence of what is kept from batch to batch; those of a batch come after it."""
 
@@ -43,7 +45,10 @@ class Engine(GGUFModel):
     def __init__(self, path: Path, *, threads: int | None = None, context: int | None = None) -> None:
         super().__init__(path)
         self.threads = threads or usable_cores().count
-        self.n_context: int = min(context or self.n_context_train, self.n_context_train)
+        longest = self.n_context_train
+        if self.most_cells is not None:
+            longest = min(longest, self.most_cells - _ROOM_BESIDE)
+        self.n_context: int = min(context or longest, longest)
         self.clock = Clock()
         self._cache: Cache | None = None
 
@@ -74,7 +79,7 @@ class Engine(GGUFModel):
                 self._cache.free()
                 self._cache = None
             if self.cache_bytes_per_token * _EASY_CELLS <= _EASY_BYTES:
-                cells = max(cells, _EASY_CELLS)
+                cells = max(cells, min(_EASY_CELLS, self.most_cells or _EASY_CELLS))
             self._cache = Cache(self, cells, threads=self.threads, clock=self.clock)
         self._cache.clear()
         return self._cache
@@ -136,7 +141,7 @@ class Engine(GGUFModel):
             ContextLimitError: A prompt with its longest answer is longer than the context.
         """
         for request in requests:
-            self.check_length(len(request.tokens) + request.limit)
+            self.check_length(request.cells)
         return continuous_batching(self, self._empty_cache, requests)
 
 
@@ -163,9 +168,6 @@ def _log_sum_exp(rows: Floats, room: Floats) -> tuple[Floats, npt.NDArray[np.flo
     np.subtract(rows, top[:, None], out=room)
     np.exp(room, out=room)
     total = room.sum(axis=1).astype(np.float64)
-    if not (np.isfinite(top).all() and np.isfinite(total).all()):
-        raise BackendError(
-            "the model's output is not a number (NaN or infinite)",
-            fix="the file is damaged or badly quantised; fetch or convert the model again",
-        )
+    refuse_no_numbers(top)
+    refuse_no_numbers(total)
     return top, np.log(total)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalsuite.backends.llamacpp.cache import Cache, Floats, Tokens
+from evalsuite.backends.llamacpp.cache import Cache, Floats, Tokens, refuse_no_numbers
 from evalsuite.backends.llamacpp.model import GGUFModel
+from evalsuite.backends.options import GenerationOptions
 
-__all__ = ["GenerateRequest", "Sampling", "continuous_batching"]
+__all__ = ["GenerateRequest", "continuous_batching"]
 
 _RUNNING = 32
 """Sequences at once. More are hardly faster, and every token looks through the cells of all."""
@@ -26,26 +27,19 @@ _PREFIX = 0
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How the next token is drawn; the likeliest where the temperature is 0."""
-
-    temperature: float = 0.0
-    top_k: int = 0
-    top_p: float = 1.0
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class GenerateRequest:
     """A prompt that is to be continued."""
 
     tokens: tuple[int, ...]
     """At least one."""
-    limit: int
-    """Tokens that may follow."""
-    stops: tuple[str, ...] = ()
-    """Texts that end the answer, and are not part of it."""
-    sampling: Sampling = Sampling()
+    options: GenerationOptions
+    copy: int = 0
+    """Which of several equal prompts this is; each draws by itself."""
+
+    @property
+    def cells(self) -> int:
+        """The most cells of the cache that it can come to take."""
+        return len(self.tokens) + self.options.limit
 
 
 @dataclass
@@ -67,14 +61,8 @@ class _Answer:
     @classmethod
     def begin(cls, index: int, request: GenerateRequest, sequence: int, shared: int) -> _Answer:
         """Return an answer of which nothing is evaluated but the first `shared` tokens of the prompt."""
-        pattern = "|".join(re.escape(stop) for stop in request.stops if stop) or "(?!)"
         pending = list(request.tokens[shared:])
-        return cls(index, request, sequence, pending, shared, _sampler(request), re.compile(pattern))
-
-    @property
-    def cells(self) -> int:
-        """The most cells that it can come to take."""
-        return len(self.request.tokens) + self.request.limit
+        return cls(index, request, sequence, pending, shared, _sampler(request), request.options.pattern)
 
     def take(self, token: int, model: GGUFModel) -> bytes | None:
         """Add a token to the answer; return the whole answer where it ends here."""
@@ -87,7 +75,7 @@ class _Answer:
         if found := self.stop.search(text):
             return text[: found.start()].encode()
         self.pending.append(token)
-        return bytes(self.data) if self.made == self.request.limit else None
+        return bytes(self.data) if self.made == self.request.options.limit else None
 
 
 def continuous_batching(
@@ -103,8 +91,8 @@ def continuous_batching(
         empty_cache: Returns an empty cache with room for a number of tokens.
         requests: What to continue.
     """
-    asked = [(index, request) for index, request in enumerate(requests) if request.limit > 0]
-    yield from ((index, b"") for index, request in enumerate(requests) if request.limit <= 0)
+    asked = [(index, request) for index, request in enumerate(requests) if request.options.limit > 0]
+    yield from ((index, b"") for index, request in enumerate(requests) if request.options.limit <= 0)
     if asked:
         yield from _Batcher(model, empty_cache, asked).run()
 
@@ -124,10 +112,13 @@ class _Batcher:
         self._waiting = deque(asked)
         self._running: list[_Answer] = []
         self._prefix = [] if model.recurrent else _common_beginning([request.tokens for _, request in asked])
-        needs = sorted((len(request.tokens) + request.limit for _, request in asked), reverse=True)
+        needs = sorted((request.cells for _, request in asked), reverse=True)
         affordable = _CACHE_BYTES // max(1, model.cache_bytes_per_token)
-        self._room = len(self._prefix) + max(needs[0], min(sum(needs[:_RUNNING]), affordable))
         self._step_cells = _STEP_TOKENS + _RUNNING + Cache.filling
+        if model.most_cells is not None:
+            affordable = min(affordable, model.most_cells - 2 * self._step_cells - len(self._prefix))
+        at_once = 1 if model.recurrent else _RUNNING
+        self._room = len(self._prefix) + max(needs[0], min(sum(needs[:at_once]), affordable))
         self._cache = empty_cache(self._room + 2 * self._step_cells)
         self._free = self._unused()
         self._used = 0
@@ -153,8 +144,8 @@ class _Batcher:
     def _admit(self) -> None:
         while self._waiting and self._free and len(self._running) < _RUNNING:
             index, request = self._waiting[0]
-            taken = len(self._prefix) + sum(answer.cells for answer in self._running)
-            if self._running and taken + len(request.tokens) + request.limit > self._room:
+            taken = len(self._prefix) + sum(answer.request.cells for answer in self._running)
+            if self._running and taken + request.cells > self._room:
                 return
             self._waiting.popleft()
             sequence = self._free.pop()
@@ -224,13 +215,14 @@ def _common_beginning(prompts: Sequence[tuple[int, ...]]) -> list[int]:
 
 def _sampler(request: GenerateRequest) -> Callable[[Floats], int]:
     """Return a function from logits (vocabulary,) to the next token."""
-    how = request.sampling
-    if how.temperature == 0:
-        return lambda logits: int(np.argmax(logits))
+    how = request.options
     # A stream of its own for each prompt, which does not depend on when the prompt's turn comes.
-    generator = np.random.default_rng([how.seed, *request.tokens])
+    generator = np.random.default_rng([how.seed, request.copy, *request.tokens])
 
-    def sample(logits: Floats) -> int:
+    def choose(logits: Floats) -> int:
+        refuse_no_numbers(logits.max())
+        if how.temperature == 0:
+            return int(np.argmax(logits))
         scaled = logits.astype(np.float64) / how.temperature
         order = np.argsort(-scaled, kind="stable")[: how.top_k or None]
         weights = np.exp(scaled[order] - scaled[order[0]])
@@ -240,4 +232,4 @@ def _sampler(request: GenerateRequest) -> Callable[[Floats], int]:
         weights = weights[:keep] / weights[:keep].sum()
         return int(order[int(generator.choice(len(weights), p=weights))])
 
-    return sample
+    return choose

@@ -10,14 +10,13 @@ from typing import Any
 from evalsuite.backends.llamacpp.chat import ChatTemplate, split_marked
 from evalsuite.backends.llamacpp.dequantise import dequantised
 from evalsuite.backends.llamacpp.engine import Engine
-from evalsuite.backends.llamacpp.generation import GenerateRequest, Sampling
-from evalsuite.backends.scoring import ScoringLM
+from evalsuite.backends.llamacpp.generation import GenerateRequest
+from evalsuite.backends.scoring import ScoringLM, TextRequest
 from evalsuite.errors import BackendError
 from evalsuite.machine import usable_cores
 
 __all__ = ["LlamaCppLM"]
 
-_DEFAULT_ANSWER_TOKENS = 256
 _REMEMBERED_TEXTS = 64
 
 
@@ -126,31 +125,10 @@ class LlamaCppLM(ScoringLM):
 
     # --- generation
 
-    def _continue(self, prompts: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[tuple[int, str]]:
-        asked = [self._generate_request(context, options) for context, options in prompts]
+    def _continue(self, prompts: Sequence[TextRequest]) -> Iterator[tuple[int, str]]:
+        asked = [
+            GenerateRequest(tuple(self.tok_encode(p.context) or [self.prefix_token_id]), p.options, p.copy)
+            for p in prompts
+        ]
         for index, data in self.engine.texts(asked):
             yield index, data.decode("utf-8", "replace")
-
-    def _generate_request(self, context: str, options: dict[str, Any]) -> GenerateRequest:
-        stops = options.get("until") or []
-        return GenerateRequest(
-            tokens=tuple(self.tok_encode(context) or [self.prefix_token_id]),
-            limit=int(options.get("max_gen_toks", options.get("max_tokens", _DEFAULT_ANSWER_TOKENS))),
-            stops=(stops,) if isinstance(stops, str) else tuple(stops),
-            sampling=_sampling(options),
-        )
-
-
-def _sampling(options: dict[str, Any]) -> Sampling:
-    """Return how tokens are drawn, as lm-eval's generation options ask."""
-    if int(options.get("num_beams", 1)) != 1:
-        raise BackendError(f"num_beams={options['num_beams']}: beam search is not supported", fix="leave num_beams out")
-    temperature = float(options.get("temperature", 1.0 if options.get("do_sample") else 0.0))
-    if not options.get("do_sample", temperature > 0):
-        temperature = 0.0
-    return Sampling(
-        temperature=temperature,
-        top_k=int(options.get("top_k", 0)),
-        top_p=float(options.get("top_p", 1.0)),
-        seed=int(options.get("seed", 0)),
-    )

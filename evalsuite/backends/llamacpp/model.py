@@ -10,7 +10,7 @@ import llama_cpp
 
 from evalsuite.errors import ModelFileError
 
-__all__ = ["GGUFModel", "last_log"]
+__all__ = ["GGUFModel", "last_log", "listen"]
 
 _POOLING = {"1": "mean", "2": "first token", "3": "last token", "4": "rank"}
 
@@ -39,6 +39,11 @@ class _Log:
 _LOG = _Log()
 
 
+def listen() -> None:
+    """Take what llama.cpp says from now on, in place of its printing it."""
+    _LOG.install()
+
+
 def last_log() -> str:
     """Return the last complaints of llama.cpp."""
     return "; ".join(_LOG.lines[-3:]) or "it gave no reason"
@@ -55,7 +60,7 @@ class GGUFModel:
     """
 
     def __init__(self, path: Path) -> None:
-        _LOG.install()
+        listen()
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = 0
@@ -178,6 +183,18 @@ class GGUFModel:
         return None if count < 0 else buffer.value.decode("utf-8", "replace")
 
     # --- sizes
+
+    @property
+    def most_cells(self) -> int | None:
+        """The largest cache under which every request is computed alike; none where its size does not matter.
+
+        LongRoPE (Phi 3.5, Phi 4 mini) has two sets of factors, and llama.cpp chooses by the size of the whole cache.
+        """
+        architecture = self.metadata("general.architecture") or ""
+        told = self.metadata(f"{architecture}.rope.scaling.original_context_length")
+        kind = self.metadata(f"{architecture}.rope.scaling.type")
+        original = int(told) if told and told.isdigit() else 0
+        return original if kind not in ("yarn", "linear") and 2048 <= original < self.n_context_train else None
 
     @property
     def cache_bytes_per_token(self) -> int:
