@@ -134,7 +134,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with pytest.MonkeyPatch.context() as patch:
         # So small that prefixes are kept from batch to batch, and long requests are cut.
         patch.setattr(engine_module, "_BATCH_TOKENS", 16)
-        limits = PackLimits(tokens=16, sequences=55, rows=16)
+        limits = PackLimits(tokens=16, sequences=62, rows=16)
         assert any(batch.trunk for batch in pack(asked, limits, share=not engine.recurrent).batches)
         found = engine.score(asked)
     yield Case(name, engine, reference, asked, found)

@@ -226,3 +226,21 @@ def test_an_answer_that_melts_into_its_context_is_refused(lm):
     assert len(lm.tok_encode(context + answer)) == len(lm.tok_encode(context))
     with pytest.raises(BackendError, match="melts into the last token"):
         lm.loglikelihood(instances([(context, answer)]), disable_tqdm=True)
+
+
+def test_the_fast_way_differs_from_the_exact_one_by_rounding_only(smollm2_f32, lm_f32):
+    """What `+dequantised` uses; with quantised kernels the same rounding would grow to tenths of a nat."""
+    from evalsuite.backends.llamacpp.engine import Engine
+    from evalsuite.backends.packing import ScoreRequest
+
+    encoded = [lm_f32._encode_pair(context, answer) for context, answer in pairs(6)]
+    requests = [ScoreRequest((*before, *after), len(before)) for before, after in encoded]
+    fast = Engine(smollm2_f32, exact=False)
+    found, exact = fast.score(requests), lm_f32.engine.score(requests)
+    alone = [fast.score([request])[0] for request in requests[::9]]
+    fast.close()
+    for (ours, _), (wanted, _) in zip(alone, found[::9], strict=True):
+        assert ours == pytest.approx(wanted, abs=5e-3)
+    # The exact way sums values in 16 bits.
+    for (ours, _), (wanted, _) in zip(found, exact, strict=True):
+        assert ours == pytest.approx(wanted, abs=0.02)

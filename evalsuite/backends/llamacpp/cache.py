@@ -22,13 +22,17 @@ _SEQUENCES = 64
 """llama.cpp reserves a row of logits for each: a MiB with the vocabulary of Gemma."""
 _RECURRENT_SEQUENCES = 1
 """llama.cpp cuts sequences with a state into micro-batches of equal length, so that they round by their neighbours."""
-_SPARE = 8
-"""Sequences at the end of the range that only fill up small batches."""
+_SPARE = 1
+"""Sequences at the end of the range: one that only fills up small batches."""
 _LEAST = 8
 """Tokens and rows of logits that are evaluated at once, at least: fewer take other kernels, which round otherwise."""
-_PIECE = 63
+_EXACT_PIECE = 63
 """Tokens that are evaluated at once, at most. From 64 on, flash attention sums over tiles whose bounds depend on what else
 is cached, and a score would depend on its neighbours (docs/scoring.md)."""
+_TILED = 64
+"""Tokens from which on attention is summed in tiles."""
+_FAST_PIECE = 2 * _TILED
+"""So that every part of a longer batch is tiled. Larger ones are no faster, and reserve memory for the logits of all their tokens."""
 _CELL_STEP = 256
 
 Floats = npt.NDArray[np.float32]
@@ -72,6 +76,7 @@ class Cache:
         model: Its owner frees it, after this.
         cells: Tokens that it must hold.
         threads: For evaluation.
+        exact: Whether results must not depend on what is evaluated together, to the bit.
         clock: Counts.
 
     Raises:
@@ -80,15 +85,16 @@ class Cache:
 
     usable_sequences: ClassVar[int] = _SEQUENCES - _SPARE
     """How many a model without a recurrent state may use."""
-    piece_tokens: ClassVar[int] = _PIECE
-    """The most that can be evaluated at once."""
-    filling: ClassVar[int] = _LEAST
+    filling: ClassVar[int] = _TILED
     """Tokens that the cache must have room for besides those that are asked for."""
 
-    def __init__(self, model: GGUFModel, cells: int, *, threads: int, clock: Clock) -> None:
+    def __init__(self, model: GGUFModel, cells: int, *, threads: int, exact: bool, clock: Clock) -> None:
         self._model = model
         self._clock = clock
+        self._exact = exact
         self._pads = not model.recurrent
+        self.piece_tokens = _EXACT_PIECE if exact else _FAST_PIECE
+        """The most that can be evaluated at once."""
         self.sequences = _RECURRENT_SEQUENCES if model.recurrent else _SEQUENCES - _SPARE
         """How many may be used."""
         self.cells = -(-cells // _CELL_STEP) * _CELL_STEP
@@ -99,8 +105,10 @@ class Cache:
     def _make(self, threads: int) -> Any:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.cells
-        params.n_batch = max(_PIECE, _SEQUENCES)  # llama.cpp ends the process where it is below the sequences
-        params.n_ubatch = _PIECE
+        params.n_batch = max(
+            self.piece_tokens, _SEQUENCES
+        )  # llama.cpp ends the process where it is below the sequences
+        params.n_ubatch = self.piece_tokens
         params.n_seq_max = _SEQUENCES if self._pads else _RECURRENT_SEQUENCES
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
@@ -157,19 +165,21 @@ class Cache:
 
     def pieces(self, count: int) -> list[tuple[int, int]]:
         """Return bounds that cut `count` tokens into equal parts that can be evaluated, none of which is small."""
-        number = -(-count // _PIECE)
+        number = -(-count // self.piece_tokens)
         bounds = [round(count * i / number) for i in range(number + 1)]
         return list(pairwise(bounds))
 
-    def evaluate(self, tokens: Tokens, rows: Ints) -> Floats:
+    def evaluate(self, tokens: Tokens, rows: Ints, *, scoring: bool = False) -> Floats:
         """Evaluate at most one piece of tokens; return the logits after `rows` (rows, vocabulary), valid until the next call.
 
         Args:
             tokens: New tokens, which take the cells behind the used ones.
             rows: Which of them, ascending.
+            scoring: Whether the kernels must be the same for few tokens as for many.
         """
         count = len(tokens)
-        lacking = max(0, _LEAST - count) if self._pads else 0
+        least = _TILED if scoring and not self._exact else _LEAST
+        lacking = max(0, least - count) if self._pads else 0
         asked = _enough(rows, count + lacking)
         batch, keepalive = self._batch(_filled(tokens, lacking) if lacking else tokens, asked)
         began = time.perf_counter()
@@ -180,8 +190,8 @@ class Cache:
         if status != 0:
             raise BackendError(f"llama.cpp could not evaluate {count} tokens (status {status}): {last_log()}")
         self._clock.evaluated += count
-        for number in range(lacking):
-            self.drop(_SEQUENCES - _SPARE + number)
+        if lacking:
+            self.drop(_SEQUENCES - _SPARE)
         width = self._model.n_vocab
         if pointer is None:
             return np.empty((0, width), dtype=np.float32)
@@ -212,11 +222,11 @@ class Cache:
 
 
 def _filled(tokens: Tokens, lacking: int) -> Tokens:
-    """Return `tokens` with copies of the first one behind them, each in a sequence of its own."""
-    spare = _SEQUENCES - _SPARE + np.arange(lacking)
+    """Return `tokens` with others behind them, in a sequence that nothing else belongs to."""
+    spare = np.full(lacking, _SEQUENCES - _SPARE)
     return Tokens(
         tokens=np.concatenate((tokens.tokens, np.full(lacking, tokens.tokens[0]))),
-        positions=np.concatenate((tokens.positions, np.zeros(lacking, dtype=np.int64))),
+        positions=np.concatenate((tokens.positions, np.arange(lacking))),
         first=np.concatenate((tokens.first, spare)),
         end=np.concatenate((tokens.end, spare + 1)),
     )

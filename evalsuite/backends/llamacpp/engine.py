@@ -37,18 +37,24 @@ class Engine(GGUFModel):
         path: GGUF file.
         threads: Threads for evaluation; by default the physical cores that this process may use.
         context: Longest request in tokens; by default, and at most, what the model was trained for.
+        exact: Whether a result must not depend on what is evaluated together with it, to the bit. Without it, attention
+            over long texts is several times faster. Differences are then of float32 rounding, which float32 weights leave
+            small and quantised ones amplify.
 
     Raises:
         ModelFileError: llama.cpp cannot load the file, or it is no model that continues text.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, context: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, context: int | None = None, exact: bool = True
+    ) -> None:
         super().__init__(path)
         self.threads = threads or usable_cores().count
         longest = self.n_context_train
         if self.most_cells is not None:
             longest = min(longest, self.most_cells - _ROOM_BESIDE)
         self.n_context: int = min(context or longest, longest)
+        self.exact = exact
         self.clock = Clock()
         self._cache: Cache | None = None
 
@@ -80,7 +86,7 @@ class Engine(GGUFModel):
                 self._cache = None
             if self.cache_bytes_per_token * _EASY_CELLS <= _EASY_BYTES:
                 cells = max(cells, min(_EASY_CELLS, self.most_cells or _EASY_CELLS))
-            self._cache = Cache(self, cells, threads=self.threads, clock=self.clock)
+            self._cache = Cache(self, cells, threads=self.threads, exact=self.exact, clock=self.clock)
         self._cache.clear()
         return self._cache
 
@@ -123,7 +129,7 @@ class Engine(GGUFModel):
         tokens = Tokens(batch.tokens, batch.positions, first, end)
         for start, stop in cache.pieces(len(tokens)):
             low, high = np.searchsorted(batch.rows, (start, stop))
-            logits = cache.evaluate(tokens.part(start, stop), batch.rows[low:high] - start)
+            logits = cache.evaluate(tokens.part(start, stop), batch.rows[low:high] - start, scoring=True)
             yield from _predictions(logits, batch.targets[low:high])
         if leaf and batch.keep:
             if batch.keep > batch.trunk:

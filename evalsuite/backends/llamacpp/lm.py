@@ -49,7 +49,8 @@ class LlamaCppLM(ScoringLM):
         file = Path(path)
         if compute == "dequantised":
             file = dequantised(file, threads=threads)
-        self.engine = Engine(file, threads=threads, context=context)
+        # Float32 weights do not amplify rounding, so they may be evaluated the fast way.
+        self.engine = Engine(file, threads=threads, context=context, exact=compute == "stored")
         # The answers of an item come one after the other, and each asks for the tokens of its context.
         self._tokens_of = lru_cache(maxsize=_REMEMBERED_TEXTS)(self._encode)
         self._chat: ChatTemplate | None = None
