@@ -243,4 +243,4 @@ def test_the_fast_way_differs_from_the_exact_one_by_rounding_only(smollm2_f32, l
         assert ours == pytest.approx(wanted, abs=5e-3)
     # The exact way sums values in 16 bits.
     for (ours, _), (wanted, _) in zip(found, exact, strict=True):
-        assert ours == pytest.approx(wanted, abs=0.02)
+        assert ours == pytest.approx(wanted, abs=0.05)
