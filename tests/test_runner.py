@@ -161,6 +161,8 @@ def test_two_runs_on_one_folder_are_refused(tmp_path):
     first = subprocess.Popen(
         [sys.executable, "-m", "evalsuite", "run", str(sweep), "--out", str(tmp_path / "run"), "--no-report"],
         stderr=subprocess.DEVNULL,
+        # A shell's background job ignores interrupts, and so would everything that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no threads are at work here
     )
     try:
         deadline = time.monotonic() + 60
