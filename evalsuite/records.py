@@ -192,11 +192,8 @@ class ModelRef(_Frozen):
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         if isinstance(value, str):
-            name = value.removesuffix(DEQUANTISED)
-            given: dict[str, Any] = {"options": {"compute": "dequantised"}} if name != value else {}
-            if name.endswith(".gguf") or "/" in name:
-                return {"name": Path(name).stem, "path": name, **given}
-            return {"name": name, **given}
+            stem = value.removesuffix(DEQUANTISED)
+            value = {"path" if stem.endswith(".gguf") or "/" in stem else "name": value}
         if not isinstance(value, dict):
             return value
         fields = dict(value)

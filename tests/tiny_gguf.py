@@ -155,6 +155,14 @@ def write_llama(path: Path, *, context: int = 64, seed: int = 0, quant: str = "F
     return _llama(path, context=context, seed=seed, quant=quant).save()
 
 
+def write_nan(path: Path) -> Path:
+    """Write a decoder whose last weights are not numbers."""
+    data = bytearray(write_llama(path).read_bytes())
+    data[-4096:] = b"\xff" * 4096  # NaN as float32
+    path.write_bytes(data)
+    return path
+
+
 def write_pooled(path: Path, *, pooling: str = "LAST", context: int = 64, seed: int = 0) -> Path:
     """Write a decoder that was made an embedding model: only the pooling type in its header tells.
 

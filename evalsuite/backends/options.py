@@ -1,4 +1,4 @@
-"""lm-eval's generation options, read once for every engine; what is not understood is refused, not ignored."""
+"""What is to be generated: a prompt, and lm-eval's generation options, read once for every engine; what is not understood is refused, not ignored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from evalsuite.errors import BackendError
 
-__all__ = ["GenerationOptions"]
+__all__ = ["GenerateRequest", "GenerationOptions"]
 
 _DEFAULT_TOKENS = 256
 _LIMITS = ("max_gen_toks", "max_new_tokens", "max_completion_tokens", "max_tokens")
@@ -75,3 +75,19 @@ class GenerationOptions:
     def pattern(self) -> re.Pattern[str]:
         """What ends the text, wherever it stands."""
         return re.compile("|".join(map(re.escape, self.stops)) or "(?!)")
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """A prompt that is to be continued."""
+
+    tokens: tuple[int, ...]
+    """At least one."""
+    options: GenerationOptions
+    copy: int = 0
+    """Which of several equal prompts this is; each draws by itself."""
+
+    @property
+    def cells(self) -> int:
+        """The most cells of the cache that it can come to take."""
+        return len(self.tokens) + self.options.limit

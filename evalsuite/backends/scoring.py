@@ -11,14 +11,14 @@ from lm_eval.api.model import TemplateLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from evalsuite.backends.ahead import Ahead
-from evalsuite.backends.options import GenerationOptions
+from evalsuite.backends.options import GenerateRequest, GenerationOptions
 from evalsuite.backends.packing import Score, ScoreRequest
 from evalsuite.errors import BackendError
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
-__all__ = ["ScoringEngine", "ScoringLM", "TextRequest"]
+__all__ = ["ScoringEngine", "ScoringLM"]
 
 
 class ScoringEngine(Protocol):
@@ -53,7 +53,7 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
     def __init__(self) -> None:
         super().__init__()
         self._scores: Ahead[ScoreRequest, Score] = Ahead(self._plan)
-        self._texts: Ahead[TextRequest, str] = Ahead(self._plan_texts)
+        self._texts: Ahead[_TextRequest, str] = Ahead(self._plan_texts)
         self._announcing = False
         self._encoded: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
 
@@ -154,16 +154,21 @@ class ScoringLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         found = self._texts.get(prompts)
         return [found[prompt] for prompt in prompts]
 
-    def _plan_texts(self, prompts: Sequence[TextRequest]) -> Iterator[tuple[int, str]]:
-        return self._continue(prompts)
+    def _plan_texts(self, prompts: Sequence[_TextRequest]) -> Iterator[tuple[int, str]]:
+        return self._continue(
+            [
+                GenerateRequest(tuple(self.tok_encode(p.context) or [self.prefix_token_id]), p.options, p.copy)
+                for p in prompts
+            ]
+        )
 
     @abc.abstractmethod
-    def _continue(self, prompts: Sequence[TextRequest]) -> Iterator[tuple[int, str]]:
+    def _continue(self, requests: Sequence[GenerateRequest]) -> Iterator[tuple[int, str]]:
         """Continue all prompts; yield (index, text) of each as it ends."""
 
 
 @dataclass(frozen=True)
-class TextRequest:
+class _TextRequest:
     """A prompt to be continued."""
 
     context: str
@@ -172,12 +177,12 @@ class TextRequest:
     """Which of several equal prompts this is. lm-eval repeats a prompt to get several samples; greedy ones are one."""
 
 
-def _text_requests(requests: Iterable[Instance]) -> list[TextRequest]:
-    found: list[TextRequest] = []
-    seen: dict[TextRequest, int] = {}
+def _text_requests(requests: Iterable[Instance]) -> list[_TextRequest]:
+    found: list[_TextRequest] = []
+    seen: dict[_TextRequest, int] = {}
     for request in requests:
         context, options = request.args
-        prompt = TextRequest(context, GenerationOptions.parse(options))
+        prompt = _TextRequest(context, GenerationOptions.parse(options))
         number = seen.get(prompt, 0)
         seen[prompt] = number + 1
         found.append(replace(prompt, copy=number) if prompt.options.temperature else prompt)

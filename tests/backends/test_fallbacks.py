@@ -19,8 +19,7 @@ pytest.importorskip("gguf", reason="the gguf package, which writes the tiny mode
 
 from evalsuite.backends.llamacpp import engine as engine_module  # noqa: E402
 from evalsuite.backends.llamacpp.engine import Engine  # noqa: E402
-from evalsuite.backends.llamacpp.generation import GenerateRequest  # noqa: E402
-from evalsuite.backends.options import GenerationOptions  # noqa: E402
+from evalsuite.backends.options import GenerateRequest, GenerationOptions  # noqa: E402
 from evalsuite.backends.packing import PackLimits, ScoreRequest, pack  # noqa: E402
 from evalsuite.errors import BackendError, ContextLimitError, ModelFileError  # noqa: E402
 from tests import tiny_gguf  # noqa: E402
@@ -259,11 +258,7 @@ def test_a_generator_may_say_that_it_pools_nothing(tmp_path: Path) -> None:
 
 
 def test_a_model_that_computes_no_numbers_is_refused(tmp_path):
-    path = tiny_gguf.write_llama(tmp_path / "nan.gguf")
-    data = bytearray(path.read_bytes())
-    data[-4096:] = b"\xff" * 4096  # NaN as float32
-    path.write_bytes(data)
-    engine = Engine(path, threads=1)
+    engine = Engine(tiny_gguf.write_nan(tmp_path / "nan.gguf"), threads=1)
     with pytest.raises(BackendError, match="not a number"):
         engine.score([ScoreRequest((5, 6, 7, 8), 1)])
     engine.close()

@@ -14,8 +14,7 @@ pytest.importorskip("lm_eval")
 from evalsuite.backends.llamacpp import engine as engine_module  # noqa: E402
 from evalsuite.backends.llamacpp import generation  # noqa: E402
 from evalsuite.backends.llamacpp.engine import Engine  # noqa: E402
-from evalsuite.backends.llamacpp.generation import GenerateRequest  # noqa: E402
-from evalsuite.backends.options import GenerationOptions  # noqa: E402
+from evalsuite.backends.options import GenerateRequest, GenerationOptions  # noqa: E402
 from evalsuite.errors import BackendError, ContextLimitError  # noqa: E402
 from tests import tiny_gguf  # noqa: E402
 
@@ -135,11 +134,7 @@ def test_limits(plain):
 
 
 def test_a_model_that_computes_no_numbers_writes_nothing(tmp_path):
-    path = tiny_gguf.write_llama(tmp_path / "nan.gguf")
-    data = bytearray(path.read_bytes())
-    data[-4096:] = b"\xff" * 4096  # NaN as float32
-    path.write_bytes(data)
-    broken = Engine(path, threads=1)
+    broken = Engine(tiny_gguf.write_nan(tmp_path / "nan.gguf"), threads=1)
     for temperature in (0.0, 1.0):
         with pytest.raises(BackendError, match="not a number"):
             list(broken.texts([GenerateRequest((5, 6, 7), GenerationOptions(4, temperature=temperature))]))

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 
-from evalsuite.backends.options import GenerationOptions
+from evalsuite.backends.options import GenerateRequest, GenerationOptions
 from evalsuite.errors import BackendError
 
-__all__ = ["Prompt", "generate"]
+__all__ = ["generate"]
 
 _BATCH_TOKENS = 4096
 """Tokens of the prompts of one batch, padding and room for the answers included."""
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """Tokens to go on from, and how."""
-
-    tokens: tuple[int, ...]
-    options: GenerationOptions
-    copy: int = 0
-    """Which of several equal prompts this is; each draws by itself."""
-
-
-def generate(model: Any, tokenizer: Any, prompts: Sequence[Prompt], *, together: bool) -> Iterator[tuple[int, str]]:
+def generate(
+    model: Any, tokenizer: Any, prompts: Sequence[GenerateRequest], *, together: bool
+) -> Iterator[tuple[int, str]]:
     """Yield (index, text after a prompt, up to a stop string, an end token or the limit), a batch at a time.
 
     Args:
@@ -58,7 +49,7 @@ class _Numbers(transformers.LogitsProcessor):  # type: ignore[misc]
         return scores
 
 
-def _batches(prompts: Sequence[Prompt], *, together: bool) -> Iterator[list[int]]:
+def _batches(prompts: Sequence[GenerateRequest], *, together: bool) -> Iterator[list[int]]:
     """Yield the numbers of prompts that go together: greedy, of one limit, and of like length."""
     members: list[int] = []
     for index in sorted(range(len(prompts)), key=lambda i: (prompts[i].options.limit, len(prompts[i].tokens))):
@@ -76,7 +67,7 @@ def _batches(prompts: Sequence[Prompt], *, together: bool) -> Iterator[list[int]
         yield members
 
 
-def _batch(model: Any, tokenizer: Any, prompts: Sequence[Prompt], ends: Sequence[int]) -> list[list[int]]:
+def _batch(model: Any, tokenizer: Any, prompts: Sequence[GenerateRequest], ends: Sequence[int]) -> list[list[int]]:
     """Return the new tokens after each prompt; what stands behind an end token or a stop string is of no meaning."""
     longest = max(len(prompt.tokens) for prompt in prompts)
     pad = ends[0] if ends else 0

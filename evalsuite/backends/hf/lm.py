@@ -11,9 +11,10 @@ import torch
 from lm_eval.models.utils import has_bos_prefix
 
 from evalsuite.backends.hf.engine import Engine
-from evalsuite.backends.hf.generate import Prompt, generate
+from evalsuite.backends.hf.generate import generate
 from evalsuite.backends.hf.loading import load
-from evalsuite.backends.scoring import ScoringLM, TextRequest
+from evalsuite.backends.options import GenerateRequest
+from evalsuite.backends.scoring import ScoringLM
 from evalsuite.errors import BackendError
 from evalsuite.machine import usable_cores
 
@@ -107,10 +108,7 @@ class TransformersLM(ScoringLM):
 
     # --- generation
 
-    def _continue(self, prompts: Sequence[TextRequest]) -> Iterator[tuple[int, str]]:
-        asked = []
-        for prompt in prompts:
-            tokens = self.tok_encode(prompt.context) or [self.prefix_token_id]
-            self.engine.check_length(len(tokens) + prompt.options.limit)
-            asked.append(Prompt(tuple(tokens), prompt.options, prompt.copy))
-        return generate(self.engine.model, self.tokenizer, asked, together=self.engine.shares)
+    def _continue(self, requests: Sequence[GenerateRequest]) -> Iterator[tuple[int, str]]:
+        for request in requests:
+            self.engine.check_length(request.cells)
+        return generate(self.engine.model, self.tokenizer, requests, together=self.engine.shares)

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evalsuite.backends.llamacpp.cache import Cache, Clock, Floats, Tokens, refuse_no_numbers
-from evalsuite.backends.llamacpp.generation import GenerateRequest, continuous_batching
+from evalsuite.backends.llamacpp.generation import continuous_batching
 from evalsuite.backends.llamacpp.model import GGUFModel
+from evalsuite.backends.options import GenerateRequest
 from evalsuite.backends.packing import Batch, PackLimits, Prediction, Score, ScoreRequest, answers, pack
 from evalsuite.errors import ContextLimitError
 from evalsuite.machine import usable_cores

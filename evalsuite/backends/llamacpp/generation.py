@@ -11,9 +11,9 @@ import numpy as np
 
 from evalsuite.backends.llamacpp.cache import Cache, Floats, Tokens, refuse_no_numbers
 from evalsuite.backends.llamacpp.model import GGUFModel
-from evalsuite.backends.options import GenerationOptions
+from evalsuite.backends.options import GenerateRequest
 
-__all__ = ["GenerateRequest", "continuous_batching"]
+__all__ = ["continuous_batching"]
 
 _RUNNING = 32
 """Sequences at once. More are hardly faster, and every token looks through the cells of all."""
@@ -24,22 +24,6 @@ _PREFIX_WORTH = 8
 """A common beginning of fewer tokens is not worth a sequence of its own."""
 _PREFIX = 0
 """Sequence that holds the common beginning of all prompts."""
-
-
-@dataclass(frozen=True)
-class GenerateRequest:
-    """A prompt that is to be continued."""
-
-    tokens: tuple[int, ...]
-    """At least one."""
-    options: GenerationOptions
-    copy: int = 0
-    """Which of several equal prompts this is; each draws by itself."""
-
-    @property
-    def cells(self) -> int:
-        """The most cells of the cache that it can come to take."""
-        return len(self.tokens) + self.options.limit
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Any
 from evalsuite.backends.llamacpp.chat import ChatTemplate, split_marked
 from evalsuite.backends.llamacpp.dequantise import dequantised
 from evalsuite.backends.llamacpp.engine import Engine
-from evalsuite.backends.llamacpp.generation import GenerateRequest
-from evalsuite.backends.scoring import ScoringLM, TextRequest
+from evalsuite.backends.options import GenerateRequest
+from evalsuite.backends.scoring import ScoringLM
 from evalsuite.errors import BackendError
 from evalsuite.machine import usable_cores
 
@@ -126,10 +126,6 @@ class LlamaCppLM(ScoringLM):
 
     # --- generation
 
-    def _continue(self, prompts: Sequence[TextRequest]) -> Iterator[tuple[int, str]]:
-        asked = [
-            GenerateRequest(tuple(self.tok_encode(p.context) or [self.prefix_token_id]), p.options, p.copy)
-            for p in prompts
-        ]
-        for index, data in self.engine.texts(asked):
+    def _continue(self, requests: Sequence[GenerateRequest]) -> Iterator[tuple[int, str]]:
+        for index, data in self.engine.texts(requests):
             yield index, data.decode("utf-8", "replace")
