@@ -3,7 +3,8 @@
 Pure: no engine in it. Every tree token is evaluated exactly once. Batches follow the tree depth first; between two of
 them an engine keeps the tokens that come before the next one (the *trunk*), and forgets all others. So an instruction or
 examples that all items share, or a passage of several questions, stay in the cache as long as they are of use, and the
-cache holds no more than one path and one batch.
+cache holds no more than one path and one batch. What all requests begin with outlasts them: the next packing of the same
+task goes on from there.
 """
 
 from __future__ import annotations
@@ -82,25 +83,49 @@ class Packing:
     """Tree tokens in all."""
     cells: int
     """The most tokens that are in the cache at once."""
+    begun: int = 0
+    """Tokens of `held` that the first batch builds on; the engine must drop the others."""
+    kept: tuple[int, ...] = ()
+    """Tokens that are the trunk when all is done: what all requests begin with."""
 
 
-def pack(requests: Sequence[ScoreRequest], limits: PackLimits, *, share: bool = True) -> Packing:
+def pack(
+    requests: Sequence[ScoreRequest], limits: PackLimits, *, share: bool = True, held: tuple[int, ...] = ()
+) -> Packing:
     """Return batches that together answer all `requests`.
 
     Args:
         requests: What to score. Equal ones are answered by the same predictions.
         limits: What one batch may hold; a request that is longer is spread over several.
         share: Whether different requests may share tokens (a model with a recurrent state cannot).
+        held: The trunk that an engine has from before; what the first request begins alike is not evaluated again.
     """
     tree = grow(requests, share=share)
-    batches = list(_batches(tree, limits, share=share))
+    begun, kept = (_begun(tree, held), _common_beginning(tree)) if share else (0, 0)
+    batches = list(_batches(tree, limits, begun, kept, share=share))
     return Packing(
         batches=batches,
         requests=tree.requests,
         predictions=tree.predictions,
-        tokens=len(tree),
+        tokens=len(tree) - begun,
         cells=max((b.trunk + len(b.tokens) for b in batches), default=0),
+        begun=begun,
+        kept=tuple(tree.tokens[:kept].tolist()),
     )
+
+
+def _begun(tree: TokenTree, held: tuple[int, ...]) -> int:
+    """Return how many of the `held` tokens the tree begins with, up to the first whose logits are needed."""
+    most = min(len(held), int(tree.predicting[0])) if len(tree) else 0
+    differs = np.flatnonzero(tree.tokens[:most] != held[:most])
+    # Depth first, so the first tokens are a path as long as each is at its own depth.
+    return int(differs[0]) if len(differs) else most
+
+
+def _common_beginning(tree: TokenTree) -> int:
+    """Return how many tokens every request begins with, as far as it goes: those that nothing comes beside."""
+    beside = (tree.ends < len(tree)) | (tree.positions != np.arange(len(tree)))
+    return int(np.argmax(beside)) if beside.any() else len(tree)
 
 
 def answers(packing: Packing, evaluate: Callable[[Batch], Iterable[Prediction]]) -> Iterator[tuple[int, Score]]:
@@ -128,7 +153,7 @@ def answers(packing: Packing, evaluate: Callable[[Batch], Iterable[Prediction]])
             yield index, ([logprobs[n] for n in numbers], all(likeliest[n] for n in numbers))
 
 
-def _batches(tree: TokenTree, limits: PackLimits, *, share: bool) -> Iterator[Batch]:
+def _batches(tree: TokenTree, limits: PackLimits, start: int, kept: int, *, share: bool) -> Iterator[Batch]:
     count = len(tree)
     # Cumulative counts, so that what a stretch of nodes would cost is a difference.
     is_row = np.zeros(count, dtype=np.int64)
@@ -137,7 +162,6 @@ def _batches(tree: TokenTree, limits: PackLimits, *, share: bool) -> Iterator[Ba
     ends_branch = np.ones(count, dtype=np.int64)
     ends_branch[:-1] = tree.parents[1:] != np.arange(count - 1)
     branches_before = np.concatenate(([0], np.cumsum(ends_branch)))
-    start = 0
     while start < count:
         most = min(count, start + limits.tokens)
         most = min(most, int(np.searchsorted(rows_before, rows_before[start] + limits.rows, side="right")) - 1)
@@ -147,7 +171,7 @@ def _batches(tree: TokenTree, limits: PackLimits, *, share: bool) -> Iterator[Ba
         if not share:
             most = min(most, int(tree.ends[_top(tree, start)]))
         stop = _cut(tree, start, max(most, start + 1))
-        yield _batch(tree, start, stop, is_row)
+        yield _batch(tree, start, stop, is_row, kept)
         start = stop
 
 
@@ -171,7 +195,7 @@ def _cut(tree: TokenTree, start: int, most: int) -> int:
     return most - int(np.argmax(back_in_trunk[::-1]))
 
 
-def _batch(tree: TokenTree, start: int, stop: int, is_row: Ints) -> Batch:
+def _batch(tree: TokenTree, start: int, stop: int, is_row: Ints, at_end: int) -> Batch:
     count = stop - start
     trunk = int(tree.positions[start])
     parents, ends = tree.parents[start:stop], np.minimum(tree.ends[start:stop], stop) - start
@@ -179,8 +203,8 @@ def _batch(tree: TokenTree, start: int, stop: int, is_row: Ints) -> Batch:
     leaf[:-1] = parents[1:] != np.arange(start, stop - 1)
     leaves_before = np.concatenate(([0], np.cumsum(leaf)))
     sequences = np.stack((leaves_before[:-1], leaves_before[ends]), axis=1)
-    keep = int(tree.positions[stop]) if stop < len(tree) else 0
-    kept = _kept(tree, start, stop) if keep > trunk else np.zeros(0, dtype=np.int64)
+    keep = int(tree.positions[stop]) if stop < len(tree) else at_end
+    kept = _kept(tree, start, keep, stop) if keep > trunk else np.zeros(0, dtype=np.int64)
     # First what the next batch builds on, so that the trunk has no gaps; last everything from the first logits on, so
     # that few micro-batches need them: with a large vocabulary the output layer costs as much as the rest.
     rank = np.ones(count, dtype=np.int64)
@@ -210,8 +234,10 @@ def _batch(tree: TokenTree, start: int, stop: int, is_row: Ints) -> Batch:
     )
 
 
-def _kept(tree: TokenTree, start: int, stop: int) -> Ints:
-    """Return the nodes of the batch that come before node `stop`, top down."""
+def _kept(tree: TokenTree, start: int, keep: int, stop: int) -> Ints:
+    """Return the nodes of the batch that come before node `stop`, top down; at the end, what all requests begin with."""
+    if stop == len(tree):
+        return np.arange(start, keep)
     path = []
     node = int(tree.parents[stop])
     while node >= start:

@@ -186,6 +186,23 @@ def test_scoring_twice_gives_the_same_bits(case: Case) -> None:
     assert case.engine.score(case.asked[:6]) == case.engine.score(case.asked[:6])
 
 
+def test_what_requests_begin_with_stays_for_the_next_ones(case: Case) -> None:
+    """The examples of a task are evaluated once, though its items are planned in parts; no bit tells the difference."""
+    examples = max((request.tokens for request in case.asked), key=len)[:30]
+    parts = [[ScoreRequest((*examples, item, answer), 31) for answer in (5, 6)] for item in (40, 41, 42)]
+    apart = []
+    for part in parts:
+        case.engine.score([ScoreRequest((9, 9, 9), 1)])  # leaves nothing of use
+        apart.append(case.engine.score(part))
+    case.engine.score([ScoreRequest((9, 9, 9), 1)])
+    before = case.engine.evaluated
+    together = [case.engine.score(part) for part in parts]
+    for found, expected in zip(together, apart, strict=True):
+        assert_alike(found, expected, case.tolerance)
+    if not case.engine.recurrent:
+        assert case.engine.evaluated - before == len(examples) + len(parts)
+
+
 def test_a_request_that_is_longer_than_the_context_is_refused(case: Case) -> None:
     tokens = tuple(range(2, 2 + CONTEXT + 20))
     with pytest.raises(ContextLimitError) as caught:

@@ -116,6 +116,21 @@ def test_a_score_alone_is_the_score_in_company_and_in_any_order(case: Case) -> N
     assert_alike(scores(case.engine, [case.asked[i] for i in order]), [case.together[i] for i in order])
 
 
+def test_what_requests_begin_with_stays_for_the_next_ones(case: Case) -> None:
+    examples = max((request.tokens for request in case.asked), key=len)[:30]
+    parts = [[ScoreRequest((*examples, item, answer), 31) for answer in (5, 6)] for item in (40, 41, 42)]
+    apart = []
+    for part in parts:
+        scores(case.engine, [ScoreRequest((9, 9, 9), 1)])  # leaves nothing of use
+        apart.append(scores(case.engine, part))
+    scores(case.engine, [ScoreRequest((9, 9, 9), 1)])
+    before = case.engine.evaluated
+    for part, expected in zip(parts, apart, strict=True):
+        assert_alike(scores(case.engine, part), expected)
+    if case.engine.shares:
+        assert case.engine.evaluated - before == len(examples) + len(parts)
+
+
 def test_a_request_that_is_longer_than_the_context_is_refused(case: Case) -> None:
     with pytest.raises(ContextLimitError, match=f"{CONTEXT + 1} tokens .* context of {CONTEXT} tokens"):
         scores(case.engine, [case.asked[0], ScoreRequest(tuple(range(3, CONTEXT + 5)), CONTEXT)])

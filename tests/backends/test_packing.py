@@ -26,15 +26,17 @@ def requests(draw: st.DrawFn) -> list[ScoreRequest]:
 limits = st.builds(PackLimits, tokens=st.integers(1, 20), sequences=st.integers(1, 6), rows=st.integers(1, 8))
 
 
-def replay(packing: Packing) -> Iterator[tuple[Batch, list[tuple[int, ...]], list[list[int]]]]:
+def replay(
+    packing: Packing, held: tuple[int, ...] = ()
+) -> Iterator[tuple[Batch, list[tuple[int, ...]], list[list[int]]]]:
     """Yield each batch with what every token of it attends to, and the cells that this is read from.
 
     This is a model of an engine's cache, written from its rules alone: a cell holds a token, its position and a set of
     sequences; new tokens take the cells behind the used ones; a token attends to all cells that share its sequences.
     """
-    trunk: list[int] = []
+    trunk: list[int] = list(held[: packing.begun])
     for batch in packing.batches:
-        assert batch.trunk == len(trunk)
+        assert batch.trunk == len(trunk), "what the engine keeps is what the next batch builds on"
         cells: list[tuple[int, int, set[int]]] = [(token, depth, set()) for depth, token in enumerate(trunk)]
         for first, end, length in batch.branches:
             assert length <= len(trunk)
@@ -60,7 +62,7 @@ def replay(packing: Packing) -> Iterator[tuple[Batch, list[tuple[int, ...]], lis
             assert all(first <= batch.keep_sequence < end for first, end in batch.sequences[:added])
             assert list(batch.positions[:added]) == list(range(batch.trunk, batch.keep))
             trunk = trunk + [int(token) for token in batch.tokens[:added]]
-    assert not trunk
+    assert tuple(trunk) == packing.kept
 
 
 @given(requests(), limits, st.booleans())
@@ -79,6 +81,35 @@ def test_every_scored_token_is_predicted_from_exactly_its_own_past(made, given_l
     for request, numbers in zip(made, packing.requests, strict=True):
         places = range(request.scored_from, len(request.tokens))
         assert [predicted[n] for n in numbers] == [(request.tokens[:i], request.tokens[i]) for i in places]
+
+
+@given(requests(), requests(), limits)
+@settings(deadline=None, max_examples=300)
+def test_what_all_requests_begin_with_is_kept_for_the_next_ones(first, second, given_limits):
+    earlier = pack(first, given_limits)
+    prefixes = [{r.tokens[:end] for r in first if len(r.tokens) > end} for end in range(1, 12)]
+    alike = next((depth for depth, found in enumerate(prefixes) if len(found) != 1), len(prefixes))
+    assert earlier.kept == (next(iter(prefixes[alike - 1])) if alike else ())
+    packing = pack(second, given_limits, held=earlier.kept)
+    whole = pack(second, given_limits)
+    assert packing.tokens == whole.tokens - packing.begun
+    predicted = {}
+    for batch, texts, _ in replay(packing, earlier.kept):
+        for row, targets in zip(batch.rows, batch.targets, strict=True):
+            predicted |= {number: (texts[row], target) for target, number in targets}
+    for request, numbers in zip(second, packing.requests, strict=True):
+        places = range(request.scored_from, len(request.tokens))
+        assert [predicted[n] for n in numbers] == [(request.tokens[:i], request.tokens[i]) for i in places]
+
+
+def test_examples_are_evaluated_once_for_a_whole_task_that_is_planned_in_parts():
+    examples = tuple(range(300))
+    made = [ScoreRequest((*examples, 1000 + i, answer), 301) for i in range(40) for answer in (1, 2)]
+    small = PackLimits(tokens=64, sequences=16, rows=64)
+    first = pack(made[:40], small)
+    second = pack(made[40:], small, held=first.kept)
+    assert first.kept == examples
+    assert (first.tokens, second.tokens) == (320, 20)
 
 
 @given(requests(), limits)

@@ -45,6 +45,8 @@ class Engine:
         self.evaluated = 0
         """Tokens evaluated so far."""
         self._forward = choose_forward(model, exact=exact)
+        self._held: tuple[int, ...] = ()
+        """Tokens of the trunk that the last requests have left in the cache."""
 
     @property
     def shares(self) -> bool:
@@ -71,10 +73,14 @@ class Engine:
             sequences=_MAX_SEQUENCES,
             rows=max(1, _LOGIT_BYTES // (4 * self.n_vocab)),
         )
+        packing = pack(requests, limits, share=self.shares, held=self._held)
+        self._held = ()
         try:
-            yield from answers(pack(requests, limits, share=self.shares), self._evaluate)
+            yield from answers(packing, self._evaluate)
+            self._held = packing.kept
         finally:
-            self._forward.clear()
+            if not self._held:
+                self._forward.clear()
 
     def check_length(self, tokens: int) -> None:
         """Raise `ContextLimitError` where `tokens` do not fit the context."""

@@ -101,6 +101,8 @@ class TreeForward:
             self._cache, self._cached = transformers.DynamicCache(), 0
         if self._cached < batch.trunk:
             raise AssertionError(f"a trunk of {batch.trunk} tokens is needed, {self._cached} are kept")
+        if self._cached > batch.trunk:
+            self._crop(batch.trunk)  # earlier requests began alike for longer
         rows = torch.from_numpy(batch.rows)
         found = self._model(
             input_ids=torch.from_numpy(batch.tokens)[None],

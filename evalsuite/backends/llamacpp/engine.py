@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +59,10 @@ class Engine(GGUFModel):
         self.n_context: int = min(context or longest, longest)
         self.exact = exact
         self.clock = Clock()
+        self._pool = ThreadPoolExecutor(self.threads)
         self._cache: Cache | None = None
+        self._held: tuple[int, ...] = ()
+        """Tokens of the trunk that the last requests have left in the cache."""
 
     @property
     def evaluated(self) -> int:
@@ -69,6 +74,7 @@ class Engine(GGUFModel):
         if self._cache is not None:
             self._cache.free()
             self._cache = None
+        self._pool.shutdown()
         self.free()
 
     def check_length(self, tokens: int) -> None:
@@ -81,6 +87,7 @@ class Engine(GGUFModel):
 
     def _empty_cache(self, cells: int) -> Cache:
         """Return a cache that holds nothing, with room for at least `cells` tokens."""
+        self._held = ()
         if self._cache is None or self._cache.cells < cells:
             if self._cache is not None:
                 self._cache.free()
@@ -111,11 +118,19 @@ class Engine(GGUFModel):
         for request in requests:
             self.check_length(len(request.tokens) - 1)
         limits = PackLimits(tokens=_BATCH_TOKENS, sequences=Cache.usable_sequences - 1, rows=_BATCH_TOKENS)
-        packing = pack(requests, limits, share=not self.recurrent)
-        if packing.batches:
-            # Small batches are filled up.
+        packing = pack(requests, limits, share=not self.recurrent, held=self._held)
+        cells = packing.cells + Cache.filling  # small batches are filled up
+        if packing.begun and self._cache is not None and self._cache.cells >= cells:
+            cache, self._held = self._cache, ()
+            cache.drop(_TRUNK, packing.begun)
+        elif packing.batches:
+            if packing.begun:
+                packing = pack(requests, limits)
             cache = self._empty_cache(packing.cells + Cache.filling)
-            yield from answers(packing, lambda batch: self._evaluate(cache, batch))
+        else:
+            return
+        yield from answers(packing, lambda batch: self._evaluate(cache, batch))
+        self._held = packing.kept
 
     def _evaluate(self, cache: Cache, batch: Batch) -> Iterator[Prediction]:
         # A model that cannot share has one sequence, which is trunk and leaf in one.
@@ -131,13 +146,22 @@ class Engine(GGUFModel):
         for start, stop in cache.pieces(len(tokens)):
             low, high = np.searchsorted(batch.rows, (start, stop))
             logits = cache.evaluate(tokens.part(start, stop), batch.rows[low:high] - start, scoring=True)
-            yield from _predictions(logits, batch.targets[low:high])
+            yield from self._predictions(logits, batch.targets[low:high])
         if leaf and batch.keep:
             if batch.keep > batch.trunk:
                 cache.share(leaf + batch.keep_sequence, _TRUNK, batch.trunk, batch.keep)
             else:
                 cache.drop(_TRUNK, batch.keep)
             cache.keep_only(_TRUNK)
+
+    def _predictions(self, logits: Floats, targets: Sequence[Sequence[tuple[int, int]]]) -> Iterator[Prediction]:
+        """Yield the predictions of a piece; NumPy works on the rows in as many threads as llama.cpp has."""
+        bounds = [round(len(logits) * part / self.threads) for part in range(self.threads + 1)]
+        parts = [(start, end) for start, end in pairwise(bounds) if start < end]
+        rows = [logits[start:end] for start, end in parts]
+        wanted = [targets[start:end] for start, end in parts]
+        for found in self._pool.map(_reduce, rows, wanted):
+            yield from found
 
     # --- generation
 
@@ -152,8 +176,9 @@ class Engine(GGUFModel):
         return continuous_batching(self, self._empty_cache, requests)
 
 
-def _predictions(logits: Floats, targets: Sequence[Sequence[tuple[int, int]]]) -> Iterator[Prediction]:
-    """Yield what the rows of logits say of their targets: log softmax at those tokens only."""
+def _reduce(logits: Floats, targets: Sequence[Sequence[tuple[int, int]]]) -> list[Prediction]:
+    """Return what the rows of logits say of their targets: log softmax at those tokens only."""
+    found: list[Prediction] = []
     block = max(1, _BLOCK_BYTES // (4 * logits.shape[1]))
     room = np.empty((min(block, len(logits)), logits.shape[1]), dtype=np.float32)
     for start in range(0, len(logits), block):
@@ -162,7 +187,8 @@ def _predictions(logits: Floats, targets: Sequence[Sequence[tuple[int, int]]]) -
         for row, (wanted, highest, log_sum) in enumerate(zip(targets[start : start + block], top, rest, strict=True)):
             for token, number in wanted:
                 value = rows[row, token]
-                yield number, float(value - highest) - float(log_sum), bool(value >= highest)
+                found.append((number, float(value - highest) - float(log_sum), bool(value >= highest)))
+    return found
 
 
 def _log_sum_exp(rows: Floats, room: Floats) -> tuple[Floats, npt.NDArray[np.float64]]:
