@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from evalsuite.child import ChildProcess
 from evalsuite.errors import StoreError
 from evalsuite.plan import Plan, PlannedModel
 from evalsuite.records import Cell, CellStatus, Manifest, Record
@@ -176,7 +171,11 @@ class _Session:
         """Run one worker; return the ids of the cells that are over, at least one."""
         by_id = {cell.id: cell for cell in cells}
         limits = self._plan.sweep.limits
-        worker = _Worker(self._job(cells), self._writer.log_path(self._planned.model.name))
+        worker = ChildProcess(
+            "evalsuite.worker",
+            self._job(cells).model_dump_json().encode(),
+            self._writer.log_path(self._planned.model.name),
+        )
         over: set[str] = set()
         current: str | None = None
         loaded = False
@@ -245,83 +244,3 @@ class _Session:
         self._summary.reasons.append(f"{cell.model} × {cell.task}: {reason}")
         self._summary.kinds.add(event.get("kind") or "")
         self._progress.note(f"failed: {cell.model} × {cell.task}: {reason}")
-
-
-class _Worker:
-    """A worker process, and the events that it sends."""
-
-    def __init__(self, job: Job, log: Path) -> None:
-        self._oom_kills = _oom_kills()
-        with log.open("ab") as out:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "evalsuite.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=out,
-                # An interrupt at the terminal is for the parent, which then ends the worker.
-                start_new_session=True,
-            )
-        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(job.model_dump_json().encode())
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # it died at once; the next event says so
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        try:
-            for line in self._process.stdout:
-                self._events.put(json.loads(line))
-        except ValueError:
-            pass  # cut off in the middle of a line, or of a character: it was killed
-        finally:
-            self._events.put(None)
-
-    def next_event(self, timeout_s: float) -> dict[str, Any]:
-        """Return the next event; "died" or "silent" where none comes."""
-        try:
-            event = self._events.get(timeout=timeout_s)
-        except queue.Empty:
-            return {
-                "event": "silent",
-                "kind": "Timeout",
-                "reason": f"time-out: nothing came for {timeout_s:g} s",
-                "fix": "raise `limits` in the sweep file, or use a smaller model",
-            }
-        return event if event is not None else self._death()
-
-    def _death(self) -> dict[str, Any]:
-        code = self._process.wait()
-        reason, fix = f"the worker ended with exit code {code}", "see logs/ in the run folder"
-        if code < 0:
-            name = signal.Signals(-code).name
-            reason = f"the engine crashed ({name})"
-            if code == -signal.SIGKILL:
-                kernel = (_oom_kills() or 0) > (self._oom_kills or 0)
-                reason = (
-                    "out of memory: killed by the kernel" if kernel else "killed (SIGKILL), most likely out of memory"
-                )
-                fix = "use a smaller model or quantisation, or free some memory"
-        return {"event": "died", "kind": "Crash", "reason": reason, "fix": fix}
-
-    def stop(self) -> None:
-        """End the process if it still runs."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._reader.join(timeout=10)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-
-def _oom_kills() -> int | None:
-    """Return how many processes the kernel has killed for lack of memory; none where it does not tell."""
-    try:
-        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

@@ -6,19 +6,15 @@ that an engine prints goes to the log.
 
 from __future__ import annotations
 
-import ctypes
-import json
 import os
-import signal
 import sys
 import time
-import traceback
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from evalsuite.errors import EvalsuiteError
+from evalsuite.child import Channel, die_with_parent, take_stdout, told
 from evalsuite.records import Cell, Task
 
 __all__ = ["PLANNED_CHUNKS", "Job", "WorkItem", "main"]
@@ -53,21 +49,10 @@ class Job(BaseModel):
     work: tuple[WorkItem, ...]
 
 
-class _Channel:
-    """Sends events to the parent, one JSON object a line."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def send(self, event: str, **fields: Any) -> None:
-        self._stream.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
-        self._stream.flush()
-
-
 def main() -> int:
     """Do the job that stands on standard input; return the exit code."""
-    _die_with_parent()
-    channel = _Channel(_take_stdout())
+    die_with_parent()
+    channel = Channel(take_stdout())
     job = Job.model_validate_json(sys.stdin.buffer.read())
     if job.offline:
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
@@ -80,7 +65,7 @@ def main() -> int:
         lm = load_backend(job.backend)(path=job.model_path, **job.options)
         channel.send("loaded", load_s=time.monotonic() - start)
     except Exception as error:  # noqa: BLE001  # whatever an engine raises, the parent must be told
-        channel.send("load_failed", **_told(error))
+        channel.send("load_failed", **told(error))
         return 1
     for item in job.work:
         _run_cell(lm, job, item, channel)
@@ -89,7 +74,7 @@ def main() -> int:
     return 0
 
 
-def _run_cell(lm: Any, job: Job, item: WorkItem, channel: _Channel) -> None:
+def _run_cell(lm: Any, job: Job, item: WorkItem, channel: Channel) -> None:
     from evalsuite.catalog.data import DataFinder
     from evalsuite.harness import build_task
 
@@ -112,33 +97,9 @@ def _run_cell(lm: Any, job: Job, item: WorkItem, channel: _Channel) -> None:
                 tokens=lm.evaluated_tokens - before,
             )
     except Exception as error:  # noqa: BLE001  # one bad cell must not cost the others
-        channel.send("cell_failed", cell=item.cell.id, **_told(error))
+        channel.send("cell_failed", cell=item.cell.id, **told(error))
     else:
         channel.send("cell_done", cell=item.cell.id)
-
-
-def _told(error: BaseException) -> dict[str, str | None]:
-    traceback.print_exception(error, file=sys.stderr)
-    if isinstance(error, EvalsuiteError):
-        return {"kind": type(error).__name__, "reason": error.problem, "fix": error.fix}
-    if isinstance(error, MemoryError):
-        return {"kind": "MemoryError", "reason": "out of memory", "fix": "use a smaller model or quantisation"}
-    told = str(error).strip() or "no message"
-    return {"kind": type(error).__name__, "reason": f"{type(error).__name__}: {told}", "fix": None}
-
-
-def _take_stdout() -> TextIO:
-    """Return the pipe to the parent, and send everything else that is printed to standard error."""
-    pipe = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(pipe, "w", encoding="utf-8")
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end this process when its parent is killed, so that no orphan goes on."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -225,8 +225,7 @@ def test_another_version_of_the_engine_is_not_mixed_in(tmp_path):
 
 def test_a_worker_that_is_cut_off_within_a_letter_is_a_death(tmp_path, monkeypatch):
     """A kill can fall into the middle of a UTF-8 character; the parent must say so at once, not wait."""
-    from evalsuite import runner
-    from evalsuite.worker import Job
+    from evalsuite.child import ChildProcess
 
     monkeypatch.setattr(sys, "executable", "/bin/sh")
     real = subprocess.Popen
@@ -235,10 +234,7 @@ def test_a_worker_that_is_cut_off_within_a_letter_is_a_death(tmp_path, monkeypat
         return real(["/bin/sh", "-c", r"cat >/dev/null; printf '{\"event\": \"\303'; kill -9 $$"], **options)
 
     monkeypatch.setattr(subprocess, "Popen", popen)
-    job = Job(
-        backend="fake", model_path=tmp_path, options={}, task_folders=(), mirror=None, offline=True, work=()
-    )  # fmt: skip
-    worker = runner._Worker(job, tmp_path / "log")
+    worker = ChildProcess("evalsuite.worker", b"{}", tmp_path / "log")
     event = worker.next_event(30)
     worker.stop()
     assert event["event"] == "died"

@@ -10,7 +10,7 @@ import llama_cpp
 
 from evalsuite.errors import ModelFileError
 
-__all__ = ["GGUFModel", "last_log", "listen"]
+__all__ = ["GGUFModel", "last_log", "listen", "told_sizes"]
 
 _POOLING = {"1": "mean", "2": "first token", "3": "last token", "4": "rank"}
 
@@ -20,12 +20,14 @@ class _Log:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.sizes: list[str] = []
         self._text = ""
         self._callback = llama_cpp.llama_log_callback(self._take)
 
     def install(self) -> None:
         llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
         self.lines.clear()
+        self.sizes.clear()
 
     def _take(self, level: int, text: bytes, _: Any) -> None:
         self._text += text.decode("utf-8", "replace")
@@ -34,6 +36,9 @@ class _Log:
             # Levels: 2 info, 3 warning, 4 error, 5 continuation of the line before.
             if level in (3, 4) and line.strip():
                 self.lines = [*self.lines[-19:], line.strip()]
+            # Sizes of buffers are told nowhere else.
+            elif "buffer size" in line:
+                self.sizes.append(line.strip())
 
 
 _LOG = _Log()
@@ -42,6 +47,11 @@ _LOG = _Log()
 def listen() -> None:
     """Take what llama.cpp says from now on, in place of its printing it."""
     _LOG.install()
+
+
+def told_sizes() -> list[str]:
+    """Return the lines in which llama.cpp told the sizes of its buffers, since `listen`."""
+    return list(_LOG.sizes)
 
 
 def last_log() -> str:
@@ -54,19 +64,22 @@ class GGUFModel:
 
     Args:
         path: GGUF file.
+        as_deployed: Whether to load it as llama.cpp does by itself, for measurements of a device: weights repacked for
+            this processor, and layers on an accelerator where the build has one. Scores then depend on the device.
 
     Raises:
         ModelFileError: llama.cpp cannot load the file, or it is no model that continues text.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, as_deployed: bool = False) -> None:
         listen()
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = 0
-        # Repacked weights are multiplied four rows at a time and round a remainder otherwise, so that a score would
-        # depend on its neighbours in the batch (docs/scoring.md).
-        params.use_extra_bufts = False
+        if not as_deployed:
+            params.n_gpu_layers = 0
+            # Repacked weights are multiplied four rows at a time and round a remainder otherwise, so that a score would
+            # depend on its neighbours in the batch (docs/scoring.md).
+            params.use_extra_bufts = False
         self.path = path
         self.handle: Any = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
