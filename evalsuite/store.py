@@ -4,6 +4,7 @@
     RUN/cells/<id>/chunk-00003.parquet  records of one chunk, while the cell runs
     RUN/cells/<id>/records.parquet      all records of the cell, once it is done
     RUN/cells/<id>/cell.json            status, reason, time
+    RUN/profiles/<id>/…               what requests took on the device (`profile_store.py`)
     RUN/logs/<model>.log                what the worker and its engine printed
     RUN/lock                            held by the process that writes
 
@@ -28,10 +29,12 @@ from evalsuite.records import SCHEMA_VERSION, Cell, CellResult, CellStatus, Mani
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MIGRATIONS", "RunFolder", "RunWriter"]
+__all__ = ["MIGRATIONS", "RunFolder", "RunWriter", "read_json"]
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""Old schema version → function from a manifest of that version to one of the next. None yet: version 1 is the first."""
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    1: lambda data: {**data, "schema_version": 2},  # profiles came; such a folder has none
+}
+"""Old schema version → function from a manifest of that version to one of the next."""
 
 _JSON_COLUMNS = ("metrics",)
 
@@ -52,7 +55,7 @@ class RunFolder:
 
     @property
     def manifest(self) -> Manifest:
-        data = _read_json(self.path / "manifest.json", self.path)
+        data = read_json(self.path / "manifest.json", self.path)
         found = data.get("schema_version")
         if not isinstance(found, int):
             raise StoreError(
@@ -86,7 +89,7 @@ class RunFolder:
             items = sum(len(cell.chunk(i)) for i in done)
             return CellResult(cell=cell, status=CellStatus.PENDING, items=items)
         try:
-            return CellResult.model_validate(_read_json(path, self.path))
+            return CellResult.model_validate(read_json(path, self.path))
         except ValidationError as error:
             raise StoreError(f"{path} is damaged: {error.errors()[0]['msg']}", fix="delete it and run again") from error
 
@@ -166,7 +169,7 @@ class RunWriter(RunFolder):
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Store the manifest."""
-        self._write(self.path / "manifest.json", manifest.model_dump_json(indent=1).encode())
+        self.write_file(self.path / "manifest.json", manifest.model_dump_json(indent=1).encode())
 
     def write_chunk(self, cell: Cell, index: int, records: Sequence[Record], *, wall_s: float, tokens: int) -> None:
         """Store the records of one chunk, with what they took."""
@@ -174,7 +177,7 @@ class RunWriter(RunFolder):
 
         table = pa.Table.from_pylist([_row(r) for r in records], schema=_schema())
         table = table.replace_schema_metadata({"wall_s": repr(wall_s), "tokens": str(tokens)})
-        self._write_table(_chunk_path(self.path / "cells" / cell.id, index), table)
+        self.write_table(_chunk_path(self.path / "cells" / cell.id, index), table)
 
     def finish(self, cell: Cell, status: CellStatus, reason: str | None = None) -> CellResult:
         """Store what became of a cell; gather its chunks into one file where it is done."""
@@ -184,8 +187,8 @@ class RunWriter(RunFolder):
         result = CellResult(cell=cell, status=status, reason=reason, items=items, wall_s=wall_s, tokens=tokens)
         if status is CellStatus.DONE and not (folder / "records.parquet").exists():
             table = self.table(cell).replace_schema_metadata({"wall_s": repr(wall_s), "tokens": str(tokens)})
-            self._write_table(folder / "records.parquet", table)
-        self._write(folder / "cell.json", result.model_dump_json(indent=1).encode())
+            self.write_table(folder / "records.parquet", table)
+        self.write_file(folder / "cell.json", result.model_dump_json(indent=1).encode())
         if status is CellStatus.DONE:
             for path in folder.glob("chunk-*.parquet"):
                 path.unlink()
@@ -220,7 +223,8 @@ class RunWriter(RunFolder):
             path.touch()
         return path
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def write_file(self, path: Path, data: bytes) -> None:
+        """Write a file of the folder whole: beside its place, flushed to the disk, and moved there."""
         with _disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(path.name + ".part")
@@ -230,13 +234,14 @@ class RunWriter(RunFolder):
                 os.fsync(out.fileno())
             part.replace(path)
 
-    def _write_table(self, path: Path, table: pa.Table) -> None:
+    def write_table(self, path: Path, table: pa.Table) -> None:
+        """Write a table as Parquet, as `write_file` does."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd")
-        self._write(path, sink.getvalue().to_pybytes())
+        self.write_file(path, sink.getvalue().to_pybytes())
 
 
 def _chunk_path(folder: Path, index: int) -> Path:
@@ -287,7 +292,12 @@ def _record(row: dict[str, Any]) -> Record:
     return Record.model_validate({**row, **{column: json.loads(row[column]) for column in _JSON_COLUMNS}})
 
 
-def _read_json(path: Path, folder: Path) -> dict[str, Any]:
+def read_json(path: Path, folder: Path) -> dict[str, Any]:
+    """Return the JSON object of a file in a run folder.
+
+    Raises:
+        StoreError: There is no such file, or it holds something else.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

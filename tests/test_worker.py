@@ -7,6 +7,7 @@ import json
 from types import SimpleNamespace
 
 from evalsuite import harness, worker
+from evalsuite.child import Channel
 
 
 class Recorder:
@@ -31,7 +32,7 @@ def test_items_are_planned_a_few_chunks_at_a_time_and_before_they_are_asked_for(
     item = SimpleNamespace(cell=cell, task=None, chunks=chunks)
     job = SimpleNamespace(mirror=None, offline=True, task_folders=())
     stream = io.StringIO()
-    worker._run_cell(SimpleNamespace(evaluated_tokens=0), job, item, worker.Channel(stream))  # type: ignore[arg-type]
+    worker._run_cell(SimpleNamespace(evaluated_tokens=0), job, item, Channel(stream))  # type: ignore[arg-type]
     events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert events == ["cell", *["chunk"] * len(chunks), "cell_done"]
     assert [items for kind, items in task.log if kind == "score"] == [cell.chunk(n) for n in chunks]

@@ -93,7 +93,7 @@ def test_what_all_requests_begin_with_is_kept_for_the_next_ones(first, second, g
     packing = pack(second, given_limits, held=earlier.kept)
     whole = pack(second, given_limits)
     assert packing.tokens == whole.tokens - packing.begun
-    predicted = {}
+    predicted: dict[int, tuple[tuple[int, ...], int]] = {}
     for batch, texts, _ in replay(packing, earlier.kept):
         for row, targets in zip(batch.rows, batch.targets, strict=True):
             predicted |= {number: (texts[row], target) for target, number in targets}

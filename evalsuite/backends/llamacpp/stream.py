@@ -118,6 +118,12 @@ class Stream(GGUFModel):
             )
         self.cells = int(llama_cpp.llama_n_ctx(self._context))
 
+    def set_threads(self, threads: int) -> None:
+        """Use so many threads from now on, in this context and later ones."""
+        self.threads = threads
+        if self._context is not None:
+            llama_cpp.llama_set_n_threads(self._context, threads, threads)
+
     def close_context(self) -> None:
         """Give the memory of the context back."""
         if self._context is not None:

@@ -1,0 +1,67 @@
+"""The frozen data models that every other part speaks in: what is asked for, and what was measured."""
+
+from __future__ import annotations
+
+from evalsuite.records.base import Frozen, Name, Sha256, digest
+from evalsuite.records.catalog import DataRef, Language, Model, Source, Task
+from evalsuite.records.device import Device
+from evalsuite.records.manifest import SCHEMA_VERSION, Manifest
+from evalsuite.records.profile import (
+    BASELINE_PHASE,
+    CurvePoint,
+    Load,
+    MemoryPhase,
+    MeterFound,
+    PowerRow,
+    PowerSourceRow,
+    ProfileCell,
+    ProfileFacts,
+    ProfileText,
+    RequestRow,
+    Stretch,
+    ThreadPoint,
+)
+from evalsuite.records.results import Cell, CellResult, CellStatus, Reading, ReadingLabel, Record, Skip
+from evalsuite.records.sweep import DEQUANTISED, Kind, Limits, ModelRef, ProfileSettings, PromptForm, Sweep
+
+__all__ = [
+    "BASELINE_PHASE",
+    "DEQUANTISED",
+    "SCHEMA_VERSION",
+    "Cell",
+    "CellResult",
+    "CellStatus",
+    "CurvePoint",
+    "DataRef",
+    "Device",
+    "Frozen",
+    "Kind",
+    "Language",
+    "Limits",
+    "Load",
+    "Manifest",
+    "MemoryPhase",
+    "MeterFound",
+    "Model",
+    "ModelRef",
+    "Name",
+    "PowerRow",
+    "PowerSourceRow",
+    "ProfileCell",
+    "ProfileFacts",
+    "ProfileSettings",
+    "ProfileText",
+    "PromptForm",
+    "Reading",
+    "ReadingLabel",
+    "Record",
+    "RequestRow",
+    "Sha256",
+    "Skip",
+    "Source",
+    "Stretch",
+    "Sweep",
+    "Task",
+    "ThreadPoint",
+    "digest",
+]

@@ -1,0 +1,246 @@
+"""The frozen data models of a profile: what is asked of a device, and the raw values that it gave."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from evalsuite.records.base import Frozen, Name, Sha256
+from evalsuite.records.results import CellStatus
+from evalsuite.records.sweep import Kind, ProfileSettings
+
+__all__ = [
+    "BASELINE_PHASE",
+    "CurvePoint",
+    "Load",
+    "MemoryPhase",
+    "MeterFound",
+    "PowerRow",
+    "PowerSourceRow",
+    "ProfileCell",
+    "ProfileFacts",
+    "ProfileText",
+    "RequestRow",
+    "Stretch",
+    "ThreadPoint",
+]
+
+BASELINE_PHASE = "before the model"
+"""Name of the phase in which memory is that of the program alone."""
+
+
+class ProfileText(Frozen):
+    """One request; the same id has the same content in every language."""
+
+    language: str
+    id: str
+    kind: Kind
+    prompt: str
+    answer: str = ""
+    """What is to be written, for readings and translations."""
+    choices: tuple[str, ...] = ()
+    right: int | None = None
+    """Index of the right choice."""
+
+
+class ProfileCell(Frozen):
+    """The unit of work: one model on this device, in all languages by turns."""
+
+    id: str
+    model: Name
+    model_sha256: Sha256
+    languages: tuple[str, ...]
+    settings: ProfileSettings
+    texts_sha256: Sha256
+    """Of all requests."""
+    threads: Annotated[int, Field(gt=0)]
+    threads_reason: str
+    """Why so many."""
+
+
+class RequestRow(Frozen):
+    """What one request took; times in seconds, marks on the monotonic clock."""
+
+    block: str
+    """`latency`: by turns; `energy`: many of one kind and language in a row."""
+    round: int
+    sitting: int
+    """0, and one more after each interruption."""
+    language: str
+    kind: Kind
+    id: str
+    start_ns: int
+    end_ns: int
+    tokenise_s: float
+    prefill_s: float
+    ttft_s: float
+    steps_s: tuple[float, ...]
+    total_s: float
+    prompt_tokens: int
+    prompt_chars: int
+    prompt_bytes: int
+    output_tokens: int
+    output_chars: int
+    output_bytes: int
+    output: str
+    right: bool | None = None
+    """Whether the right category was chosen."""
+
+
+class Load(Frozen):
+    """How long it took from the start of loading to the first evaluated token."""
+
+    kind: str
+    """`cold`: the file was not in memory; `warm`: it was."""
+    seconds: float | None
+    reason: str | None = None
+    """Why there is no value."""
+
+
+class MemoryPhase(Frozen):
+    """Memory of the process in one phase, in bytes; peaks."""
+
+    phase: str
+    context: int | None = None
+    """Tokens that the cache had room for."""
+    peak_rss: int | None = None
+    """As the kernel kept it."""
+    rss_anon: int | None = None
+    """Anonymous memory: highest of the looks at it."""
+    rss_file: int | None = None
+    """Mapped files that were in memory: weights and libraries."""
+    rss_shmem: int | None = None
+    weights_mapped: int | None = None
+    """The part of the model file that was in memory."""
+    vram: int | None = None
+    available: int | None = None
+    """Least memory that the whole system had left."""
+    looks: int = 0
+    since_start: bool = False
+    """Whether `peak_rss` is of the whole life of the process, because the system does not let it be reset."""
+
+
+class CurvePoint(Frozen):
+    """What a context of so many tokens takes."""
+
+    tokens: int
+    prefill_s: float | None
+    steps_s: tuple[float, ...] = ()
+    kv_bytes: int | None = None
+    compute_bytes: int | None = None
+    peak_rss: int | None = None
+    reason: str | None = None
+    """Why there is no value."""
+
+
+class ThreadPoint(Frozen):
+    """Rates with so many threads."""
+
+    threads: int
+    prefill_tokens: int
+    prefill_s: tuple[float, ...]
+    steps_s: tuple[float, ...]
+
+
+class Stretch(Frozen):
+    """The state of the device over one round, or one block of energy."""
+
+    block: str
+    round: int
+    sitting: int
+    language: str | None = None
+    kind: Kind | None = None
+    start_ns: int
+    end_ns: int
+    temperature_start_c: float | None = None
+    temperature_max_c: float | None = None
+    frequency_min: float | None = None
+    """Lowest clock of the fastest processor, as a share of what the hardware can do."""
+    frequency_median: float | None = None
+    throttled: bool | None = None
+    """None where the system does not tell."""
+    throttle_reasons: tuple[str, ...] = ()
+    other_cores: float | None = None
+    """Cores that other processes kept busy."""
+    steal_cores: float | None = None
+    """Cores that the host took away from this virtual machine."""
+    noisy: bool | None = None
+    """Whether other work disturbed it; none where that cannot be told."""
+    noise: tuple[str, ...] = ()
+    """What disturbed it, or why it cannot be told."""
+
+
+class MeterFound(Frozen):
+    """What came of looking for a power meter."""
+
+    name: str
+    available: bool
+    told: str
+    fix: str | None = None
+
+
+class PowerSourceRow(Frozen):
+    """A source of power figures that was read."""
+
+    id: str
+    scope: str
+    label: str
+    kind: str
+    nominal_hz: float
+    quantum_j: float | None = None
+    quantum_w: float | None = None
+    accuracy: float | None = None
+    note: str | None = None
+    primary: bool
+    sampler_cpu_s: float | None = None
+    failures: tuple[str, ...] = ()
+    """Looks that failed, the first few."""
+    failed_looks: int = 0
+
+
+class PowerRow(Frozen):
+    """One look at a power source."""
+
+    source: str
+    t_ns: int
+    power_w: float | None
+    energy_j: float | None
+    rails_w: dict[str, float] = Field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+class ProfileFacts(Frozen):
+    """All that a profile holds besides its tables of requests and of power."""
+
+    cell: ProfileCell
+    status: CellStatus
+    reason: str | None = None
+    engine: str = ""
+    """Name and version of what served the requests."""
+    engine_flags: str = ""
+    """What the engine's library was built with, in its own words."""
+    file_bytes: int | None = None
+    context: int | None = None
+    """Tokens that the cache had room for while requests were served."""
+    sittings: int = 1
+    rounds_done: int = 0
+    parts: tuple[str, ...] = ()
+    """Other parts that are whole: `loads`, `energy`, `threads`, `curve`."""
+    loads: tuple[Load, ...] = ()
+    buffers: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Bytes that the engine told it had taken: kind → device → bytes."""
+    memory: tuple[MemoryPhase, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    thread_points: tuple[ThreadPoint, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
+    meters: tuple[MeterFound, ...] = ()
+    sources: tuple[PowerSourceRow, ...] = ()
+    idle: tuple[tuple[int, int], ...] = ()
+    """Stretches without work, on the monotonic clock in ns."""
+    memory_proof: dict[str, Any] | None = None
+    """What came of the run under a limit."""
+    cool_down: str | None = None
+    """What came of waiting for the device to cool down."""
+    clock_offset_s: float | None = None
+    """UNIX time minus monotonic time when it began, so that logs of other devices can be joined."""

@@ -1,0 +1,154 @@
+"""What the user asks for: models, tasks, languages, and how a device is to be measured."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from evalsuite.records.base import Frozen, Name
+
+__all__ = ["DEQUANTISED", "Kind", "Limits", "ModelRef", "ProfileSettings", "PromptForm", "Sweep"]
+
+
+class PromptForm(StrEnum):
+    """How an item is put to the model."""
+
+    NATIVE = "native"
+    """Plain text in the language of the task."""
+    CHAT = "chat"
+    """The same text as a user's turn in the model's own chat template."""
+
+
+DEQUANTISED = "+dequantised"
+"""Behind a model's name: its weights are evaluated as float32 numbers of the same values."""
+
+
+class ModelRef(Frozen):
+    """A model as a sweep names it: a catalog name or a path, with backend options.
+
+    `NAME+dequantised` and `PATH+dequantised` stand for the option `compute: dequantised`.
+    """
+
+    name: str
+    path: Path | None = None
+    backend: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            stem = value.removesuffix(DEQUANTISED)
+            value = {"path" if stem.endswith(".gguf") or "/" in stem else "name": value}
+        if not isinstance(value, dict):
+            return value
+        fields = dict(value)
+        for key in ("name", "path"):
+            text = str(fields.get(key, ""))
+            if text.endswith(DEQUANTISED):
+                fields[key] = text.removesuffix(DEQUANTISED)
+                fields["options"] = {**(fields.get("options") or {}), "compute": "dequantised"}
+        if "name" not in fields and "path" in fields:
+            fields["name"] = Path(str(fields["path"])).stem
+        return fields
+
+    @property
+    def compute(self) -> str:
+        """What is to be put behind the name, so that a model and its dequantised copy can be told apart."""
+        return DEQUANTISED if self.options.get("compute") == "dequantised" else ""
+
+
+class Limits(Frozen):
+    """When to give up on something that hangs, in seconds."""
+
+    load_timeout_s: Annotated[float, Field(gt=0)] = 900.0
+    chunk_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    """Longest silence between two results of one cell."""
+
+
+class Kind(StrEnum):
+    """What is asked."""
+
+    CLASSIFICATION = "classification"
+    """A short message; one of twelve categories is chosen, token by token."""
+    READING = "reading"
+    """A passage and a question; the right answer is written."""
+    TRANSLATION = "translation"
+    """A sentence; its right translation is written."""
+    ANSWER = "answer"
+    """An open question; 64 tokens are written."""
+
+
+class ProfileSettings(Frozen):
+    """How a profile is measured."""
+
+    rounds: Annotated[int, Field(gt=0, le=1000)] = 3
+    """Every round asks each language for the same requests, in an order of its own."""
+    classifications: Annotated[int, Field(gt=0, le=120)] = 5
+    """Messages in a round; of the longer kinds there is one each."""
+    answer_tokens: Annotated[int, Field(gt=1, le=4096)] = 64
+    curve: tuple[Annotated[int, Field(gt=0)], ...] = (128, 512, 1024, 2048, 5120)
+    """Lengths of context, in tokens; those that the model was not trained for are left out."""
+    curve_steps: Annotated[int, Field(gt=0)] = 16
+    threads: Annotated[int, Field(gt=0)] | None = None
+    threads_sweep: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    """Numbers of threads to compare."""
+    meters: tuple[str, ...] = ("auto",)
+    """Power meters, as NAME or NAME:ADDRESS; the first is the primary one. `auto` takes what this machine has, `none` nothing."""
+    energy_kinds: tuple[Kind, ...] = (Kind.CLASSIFICATION,)
+    """What is repeated for as long as an energy figure needs, where there is a power meter."""
+    energy_s: Annotated[float, Field(gt=0)] = 60.0
+    """Shortest stretch of requests for which an energy figure is given."""
+    idle_s: Annotated[float, Field(gt=0)] = 60.0
+    """Time without work before and after, with the model loaded, where there is a power meter."""
+    watts: Annotated[float, Field(gt=0)] | None = None
+    """Power under load, given by the user: energy is then estimated, and labelled so."""
+    grid: str | None = None
+    """Carbon intensity in g/kWh, or a country (ISO 3166-1 alpha-3)."""
+    ambient_c: float | None = None
+    """Temperature of the room, given by the user."""
+    cool_down_s: Annotated[float, Field(ge=0)] = 120.0
+    """Longest wait between two models for the device to cool down to its temperature at the start."""
+    prove_memory: bool = True
+    """Whether the need for memory is proven by another run under a limit, where the system allows one."""
+    seed: int = 20260401
+
+    @field_validator("curve", "threads_sweep")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(value)))
+
+
+class Sweep(Frozen):
+    """What the user asks for: models × tasks × languages × prompt forms."""
+
+    name: Name
+    title: str | None = None
+    models: Annotated[tuple[ModelRef, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Task names, parallel groups, families or suites."""
+    languages: Annotated[tuple[str, ...], Field(min_length=1)]
+    prompt_forms: Annotated[tuple[PromptForm, ...], Field(min_length=1)] = (PromptForm.NATIVE,)
+    reference: str | None = None
+    """Language of every gap; by default each language's own reference from `langs/`."""
+    limit: Annotated[int, Field(gt=0)] | None = None
+    """Items per task, drawn with `seed`; the same ids in every language of a parallel group."""
+    seed: int = 20260401
+    threads: Annotated[int, Field(gt=0)] | None = None
+    include: tuple[Path, ...] = ()
+    """Folders with the user's own `tasks/`, `langs/` or `models/`."""
+    profile: ProfileSettings | None = None
+    """How the device is measured; none where it is not."""
+    limits: Limits = Limits()
+
+    @field_validator("models", "tasks", "languages", "prompt_forms")
+    @classmethod
+    def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [f"{v.name}{v.compute}" if isinstance(v, ModelRef) else str(v) for v in value]
+        repeated = sorted({n for n in names if names.count(n) > 1})
+        if repeated:
+            raise ValueError(f"named twice: {', '.join(repeated)}")
+        return value
