@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from evalsuite.child import ChildProcess
-from evalsuite.errors import StoreError
+from evalsuite.continuation import continued
 from evalsuite.plan import Plan, PlannedModel
 from evalsuite.records import Cell, CellStatus, Manifest, Record
 from evalsuite.store import RunWriter
 from evalsuite.worker import Job, WorkItem
 
 __all__ = ["RunProgress", "Site", "Summary", "run_plan"]
-
-_SCORING = {
-    "llamacpp": ("lm-eval", "llama-cpp-python"),
-    "transformers": ("lm-eval", "transformers", "torch", "torchao"),
-}
-"""Backend → packages whose version may change a score; lm-eval for all others."""
 
 
 class RunProgress(Protocol):
@@ -59,6 +53,13 @@ class Summary:
     kinds: set[str] = field(default_factory=set)
     """Classes of the errors that failed cells."""
 
+    def add_profiles(self, done: int, already_done: int, reasons: Sequence[str]) -> None:
+        """Count profiles among the cells."""
+        self.done += done
+        self.already_done += already_done
+        self.failed += len(reasons)
+        self.reasons += [f"profile of {reason}" for reason in reasons]
+
 
 def run_plan(writer: RunWriter, plan: Plan, manifest: Manifest, site: Site, progress: RunProgress) -> Summary:
     """Run what is not done yet; every result is stored as soon as it is there.
@@ -66,7 +67,7 @@ def run_plan(writer: RunWriter, plan: Plan, manifest: Manifest, site: Site, prog
     Raises:
         StoreError: The folder holds another run, or cannot be written.
     """
-    manifest = _continue(writer, manifest)
+    manifest = continued(writer, manifest)
     writer.write_manifest(manifest)
     summary = Summary()
     todo: dict[str, list[Cell]] = {}
@@ -82,63 +83,6 @@ def run_plan(writer: RunWriter, plan: Plan, manifest: Manifest, site: Site, prog
     for name, cells in todo.items():
         _Session(writer, plan, site, progress, summary, plan.models[name]).run(cells)
     return summary
-
-
-def _continue(writer: RunWriter, manifest: Manifest) -> Manifest:
-    """Return the manifest to store: that of the folder goes on, where it is the same device and the same things."""
-    if not writer.exists:
-        return manifest
-    old = writer.manifest
-    if old.device.fingerprint != manifest.device.fingerprint:
-        raise StoreError(
-            f"{writer.path} was measured on another device ({old.device.cpu}, {old.device.ram_bytes // 2**30} GiB)",
-            fix="give another folder with --out",
-        )
-    for kind, ours, theirs in (
-        ("model", _hashes(manifest.models), _hashes(old.models)),
-        ("task", _hashes(manifest.tasks), _hashes(old.tasks)),
-    ):
-        # A model that could not be had has no hash; there are no results of it that could be mixed.
-        both = (name for name in ours.keys() & theirs.keys() if ours[name] and theirs[name])
-        changed = sorted(name for name in both if ours[name] != theirs[name])
-        if changed:
-            raise StoreError(
-                f"{writer.path} holds results of another version of the {kind} {', '.join(changed)}",
-                fix="give another folder with --out; results of different versions are not mixed",
-            )
-    backends = {name: model.backend for name, model in old.models.items()}
-    begun = {backends.get(cell.model, "") for cell in old.cells if writer.done_chunks(cell)}
-    upgraded = sorted(
-        name
-        for name in {name for backend in begun for name in _SCORING.get(backend, ("lm-eval",))}
-        if old.versions.get(name) != manifest.versions.get(name)
-    )
-    if upgraded:
-        told = ", ".join(f"{name} {old.versions.get(name)} (now {manifest.versions.get(name)})" for name in upgraded)
-        raise StoreError(
-            f"{writer.path} was measured with {told}",
-            fix="give another folder with --out, or install that version; results of different engines are not mixed",
-        )
-    # What is asked for anew takes the place of what was asked for before: one cell for each model, task and form. The
-    # records of the other one stay in the folder, and are found again when it is asked for again.
-    asked = {_place(cell) for cell in manifest.cells}
-    return manifest.model_copy(
-        update={
-            "created": old.created,
-            "models": {**old.models, **{n: m for n, m in manifest.models.items() if m.sha256 or n not in old.models}},
-            "tasks": {**old.tasks, **manifest.tasks},
-            "languages": {**old.languages, **manifest.languages},
-            "cells": (*(cell for cell in old.cells if _place(cell) not in asked), *manifest.cells),
-        }
-    )
-
-
-def _place(cell: Cell) -> tuple[str, str, str]:
-    return cell.model, cell.task, cell.prompt_form.value
-
-
-def _hashes(things: Mapping[str, Any]) -> dict[str, str | None]:
-    return {name: thing.sha256 for name, thing in things.items()}
 
 
 class _Session:

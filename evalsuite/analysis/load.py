@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evalsuite.analysis.metrics import SCORINGS, rescore
+from evalsuite.analysis.profiles import Profile, load_profiles
 from evalsuite.errors import StoreError
 from evalsuite.records import Cell, CellResult, CellStatus, Language, Manifest, PromptForm, Skip, Task, digest
 from evalsuite.store import RunFolder
@@ -52,6 +53,8 @@ class Run:
     results: tuple[CellResult, ...]
     """One per cell of the plan, in its order."""
     items: pd.DataFrame
+    profiles: tuple[Profile, ...] = ()
+    """What the device was measured to take, one per model."""
 
     @property
     def skips(self) -> tuple[Skip, ...]:
@@ -132,7 +135,7 @@ def load_run(path: Path) -> Run:
     ]
     filled = [frame for frame in frames if len(frame)]
     items = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(ITEM_COLUMNS))
-    return Run(path=path, manifest=manifest, results=results, items=items)
+    return Run(path=path, manifest=manifest, results=results, items=items, profiles=load_profiles(folder, manifest))
 
 
 def _check(manifest: Manifest, path: Path) -> None:

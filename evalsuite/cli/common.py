@@ -147,6 +147,8 @@ class FetchBar:
 class RunBar:
     """Shows a run: items, rate and time left on a terminal, else a line for each cell."""
 
+    unit = "items"
+
     def __init__(self) -> None:
         self._bar: RichProgress | None = None
         self._task: TaskID | None = None
@@ -165,7 +167,7 @@ class RunBar:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("items"),
+            TextColumn(self.unit),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=console,
@@ -174,9 +176,12 @@ class RunBar:
         self._task = self._bar.add_task("loading", total=items, rate="")
 
     def cell(self, cell: Cell) -> None:
-        self._seen += 1
         form = "" if cell.prompt_form == "native" else f" ({cell.prompt_form})"
-        text = f"{cell.model} × {cell.task}{form}"
+        self.piece(f"{cell.model} × {cell.task}{form}")
+
+    def piece(self, text: str) -> None:
+        """Show what is worked on from now on."""
+        self._seen += 1
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, description=_plain(text))
         else:
@@ -188,16 +193,15 @@ class RunBar:
         if not self._done or spent < 5:
             return ""
         left = spent / self._done * (self._items - self._done)
-        return (
-            f"  {self._done}/{self._items} items, {self._tokens / spent:.0f} tokens/s, about {left / 60:.1f} min left"
-        )
+        rate = f" {self._tokens / spent:.0f} tokens/s," if self._tokens else ""
+        return f"  {self._done}/{self._items} {self.unit},{rate} about {left / 60:.1f} min left"
 
-    def advance(self, items: int, tokens: int) -> None:
+    def advance(self, items: int, tokens: int = 0) -> None:
         self._done += items
         self._tokens += tokens
         if self._bar is not None and self._task is not None:
             rate = self._tokens / max(1e-9, time.monotonic() - self._began)
-            self._bar.update(self._task, advance=items, rate=f"{rate:.0f} tokens/s")
+            self._bar.update(self._task, advance=items, rate=f"{rate:.0f} tokens/s" if self._tokens else "")
 
     def note(self, text: str) -> None:
         console.print(_plain(text), soft_wrap=True)

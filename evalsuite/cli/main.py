@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from evalsuite import __version__
-from evalsuite.cli import doctor, export, langs, lmeval, models, plan, report, run, tasks
+from evalsuite.cli import doctor, export, langs, lmeval, models, plan, profile, report, run, tasks
 
 __all__ = ["app", "main"]
 
@@ -47,7 +47,14 @@ def _main(
     """
 
 
-for _name, _module in (("run", run), ("plan", plan), ("report", report), ("export", export), ("doctor", doctor)):
+for _name, _module in (
+    ("run", run),
+    ("profile", profile),
+    ("plan", plan),
+    ("report", report),
+    ("export", export),
+    ("doctor", doctor),
+):
     app.command(_name, epilog=_module.EXAMPLES)(_module.command)
 app.command("lm-eval", epilog=lmeval.EXAMPLES, cls=lmeval.Untouched, options_metavar="LM-EVAL-ARGUMENTS...")(
     lmeval.command

@@ -16,7 +16,7 @@ from evalsuite.errors import InputError
 if TYPE_CHECKING:
     from evalsuite.catalog.load import Catalog
     from evalsuite.plan import Plan
-    from evalsuite.records import Model, Sweep
+    from evalsuite.records import Model, ProfileSettings, Sweep
 
 __all__ = [
     "ChatOption",
@@ -63,6 +63,8 @@ class Request:
     include: list[Path] | None
     data: Path | None
     offline: bool
+    profile: ProfileSettings | None = None
+    """Where only the device is to be measured: how."""
 
     def sweep(self) -> Sweep:
         """Return the sweep: that of the file, with the options that were given in place of its own."""
@@ -80,6 +82,8 @@ class Request:
             given["limit"] = self.limit
         if self.chat:
             given["prompt_forms"] = (PromptForm.CHAT,)
+        if self.profile is not None:
+            given["profile"], given["tasks"] = self.profile, ()
         if self.include:
             given["include"] = tuple(path.resolve() for path in self.include)
         if self.sweep_path is not None:

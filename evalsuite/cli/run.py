@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,11 +18,11 @@ from evalsuite.cli.common import (
     show_skips,
     told,
 )
+from evalsuite.cli.device import device_plan, make_manifest, measure_device, write_report
 from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
 
 if TYPE_CHECKING:
     from evalsuite.plan import Plan
-    from evalsuite.records import Manifest
     from evalsuite.runner import Summary
 
 __all__ = ["EXAMPLES", "command"]
@@ -66,44 +65,19 @@ def command(
         if writer.exists:
             _ = writer.manifest
         plan = request.plan(download=True)
-        show_skips(plan.skips)
+        profiles = device_plan(plan, asked) if asked.profile else None
+        show_skips((*plan.skips, *(profiles.skips if profiles else ())))
         site = Site(tuple(task_folders(plan.sweep.include)), mirror_from(data), offline)
         bar = RunBar()
         try:
-            summary = run_plan(writer, plan, _manifest(plan), site, bar)
+            summary = run_plan(writer, plan, make_manifest(plan, profiles.cells if profiles else ()), site, bar)
         finally:
             bar.stop()
-    page = _write_report(folder) if report and (summary.done or summary.already_done or plan.cells) else None
+        if profiles is not None:
+            measured = measure_device(writer, profiles, asked.limits)
+            summary.add_profiles(measured.done, measured.already_done, measured.reasons)
+    page = write_report(folder) if report and (summary.done or summary.already_done or plan.cells) else None
     _tell(folder, page, plan, summary, as_json)
-
-
-def _manifest(plan: Plan) -> Manifest:
-    from datetime import UTC, datetime
-
-    from evalsuite import __version__
-    from evalsuite.meters.device import read_device
-    from evalsuite.provenance import command_line, versions
-    from evalsuite.records import Manifest
-
-    return Manifest(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        evalsuite=__version__,
-        versions=versions(),
-        device=read_device(),
-        sweep=plan.sweep,
-        command=command_line(sys.argv),
-        models={name: planned.model for name, planned in plan.models.items()},
-        tasks=dict(plan.tasks),
-        languages=dict(plan.languages),
-        skips=plan.skips,
-        cells=plan.cells,
-    )
-
-
-def _write_report(folder: Path) -> Path:
-    from evalsuite.report.build import build_report
-
-    return build_report(folder, folder.parent / f"{folder.resolve().name}.html")
 
 
 def _tell(folder: Path, page: Path | None, plan: Plan, summary: Summary, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from evalsuite.records.device import Device
 from evalsuite.records.manifest import SCHEMA_VERSION, Manifest
 from evalsuite.records.profile import (
     BASELINE_PHASE,
+    SERVING_PHASE,
     CurvePoint,
     Load,
     MemoryPhase,
@@ -20,6 +21,7 @@ from evalsuite.records.profile import (
     RequestRow,
     Stretch,
     ThreadPoint,
+    needed_memory,
 )
 from evalsuite.records.results import Cell, CellResult, CellStatus, Reading, ReadingLabel, Record, Skip
 from evalsuite.records.sweep import DEQUANTISED, Kind, Limits, ModelRef, ProfileSettings, PromptForm, Sweep
@@ -28,6 +30,7 @@ __all__ = [
     "BASELINE_PHASE",
     "DEQUANTISED",
     "SCHEMA_VERSION",
+    "SERVING_PHASE",
     "Cell",
     "CellResult",
     "CellStatus",
@@ -64,4 +67,5 @@ __all__ = [
     "Task",
     "ThreadPoint",
     "digest",
+    "needed_memory",
 ]

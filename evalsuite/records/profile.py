@@ -12,6 +12,7 @@ from evalsuite.records.sweep import Kind, ProfileSettings
 
 __all__ = [
     "BASELINE_PHASE",
+    "SERVING_PHASE",
     "CurvePoint",
     "Load",
     "MemoryPhase",
@@ -24,10 +25,13 @@ __all__ = [
     "RequestRow",
     "Stretch",
     "ThreadPoint",
+    "needed_memory",
 ]
 
 BASELINE_PHASE = "before the model"
 """Name of the phase in which memory is that of the program alone."""
+SERVING_PHASE = "serving requests"
+"""Name of the phase in which memory is that of the requests."""
 
 
 class ProfileText(Frozen):
@@ -54,6 +58,8 @@ class ProfileCell(Frozen):
     settings: ProfileSettings
     texts_sha256: Sha256
     """Of all requests."""
+    device: str
+    """Fingerprint of the device."""
     threads: Annotated[int, Field(gt=0)]
     threads_reason: str
     """Why so many."""
@@ -242,5 +248,18 @@ class ProfileFacts(Frozen):
     """What came of the run under a limit."""
     cool_down: str | None = None
     """What came of waiting for the device to cool down."""
+    grid: dict[str, Any] | None = None
+    """The grid's carbon, as it was found: g_per_kwh, place, source, year."""
     clock_offset_s: float | None = None
     """UNIX time minus monotonic time when it began, so that logs of other devices can be joined."""
+
+
+def needed_memory(facts: ProfileFacts) -> int | None:
+    """Return the most that serving requests took: anonymous and shared memory, mapped weights, memory of an accelerator; bytes.
+
+    None where one of the first two was not measured. What the weights take is their size in memory, not the file's.
+    """
+    phase = next((phase for phase in facts.memory if phase.phase == SERVING_PHASE), None)
+    if phase is None or phase.rss_anon is None or phase.weights_mapped is None:
+        return None
+    return phase.rss_anon + (phase.rss_shmem or 0) + phase.weights_mapped + (phase.vram or 0)

@@ -130,6 +130,17 @@ class Reading(Frozen):
     scope: str
     label: ReadingLabel
     reason: str | None = None
+    """Why there is no value, or no interval; of a value, how it was come by."""
+    model: str | None = None
+    language: str | None = None
+    kind: str | None = None
+    """Kind of request."""
+    low: float | None = None
+    """Ends of the 95 % interval."""
+    high: float | None = None
+    n: int | None = None
+    """Values that it was made from."""
+    flags: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _missing_has_reason(self) -> Reading:

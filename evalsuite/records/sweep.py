@@ -128,8 +128,8 @@ class Sweep(Frozen):
     name: Name
     title: str | None = None
     models: Annotated[tuple[ModelRef, ...], Field(min_length=1)]
-    tasks: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Task names, parallel groups, families or suites."""
+    tasks: tuple[str, ...] = ()
+    """Task names, parallel groups, families or suites; none where only the device is measured."""
     languages: Annotated[tuple[str, ...], Field(min_length=1)]
     prompt_forms: Annotated[tuple[PromptForm, ...], Field(min_length=1)] = (PromptForm.NATIVE,)
     reference: str | None = None
@@ -143,6 +143,12 @@ class Sweep(Frozen):
     profile: ProfileSettings | None = None
     """How the device is measured; none where it is not."""
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Sweep:
+        if not self.tasks and self.profile is None:
+            raise ValueError("tasks: name at least one task, or give `profile` settings to measure the device")
+        return self
 
     @field_validator("models", "tasks", "languages", "prompt_forms")
     @classmethod

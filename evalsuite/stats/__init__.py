@@ -11,6 +11,7 @@ from evalsuite.stats.paired import (
     paired_difference,
     sign_flip_p,
 )
+from evalsuite.stats.quantiles import mean_t, quantile, ratio_of_medians
 
 __all__ = [
     "Estimate",
@@ -18,9 +19,12 @@ __all__ = [
     "bootstrap_mean",
     "holm",
     "mcnemar_exact",
+    "mean_t",
     "newcombe_paired",
     "paired_difference",
+    "quantile",
     "ratio_of_means",
+    "ratio_of_medians",
     "sign_flip_p",
     "wilson",
 ]

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from evalsuite.errors import InputError
-from evalsuite.meters.estimate import GridIntensity, PowerEstimate, carbon, carbon_g, grid_intensity
+from evalsuite.estimates import GridIntensity, PowerEstimate, carbon, carbon_g, grid_intensity
 from evalsuite.records import Reading, ReadingLabel
 
 GRID = GridIntensity(180.0, place="Spain (ESP)", source="codecarbon 3.3.2's country table", year=2022)

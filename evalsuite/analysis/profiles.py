@@ -1,0 +1,106 @@
+"""Profiles of a run in memory: requests with the state of the device, and the series of the power source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from evalsuite.profile_store import ProfileFolder
+from evalsuite.records import CellStatus, Kind, Manifest, PowerRow, PowerSourceRow, ProfileFacts, RequestRow
+from evalsuite.stats.energy import PowerSeries
+from evalsuite.store import RunFolder
+
+__all__ = ["Profile", "load_profiles"]
+
+LATENCY = "latency"
+ENERGY = "energy"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One model on one device, as it was measured."""
+
+    facts: ProfileFacts
+    requests: tuple[RequestRow, ...]
+    power: tuple[PowerRow, ...]
+
+    @property
+    def model(self) -> str:
+        return self.facts.cell.model
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.facts.cell.languages
+
+    @cached_property
+    def _disturbed(self) -> dict[tuple[str, int, int], tuple[str, ...]]:
+        """What disturbed each round: noise, then throttling; only rounds that were."""
+        found = {}
+        for stretch in self.facts.stretches:
+            reasons = (stretch.noise if stretch.noisy else ()) + (stretch.throttle_reasons if stretch.throttled else ())
+            if reasons and stretch.block == LATENCY:
+                found[stretch.block, stretch.round, stretch.sitting] = reasons
+        return found
+
+    def timed(self, language: str, kind: Kind) -> tuple[list[RequestRow], int, tuple[str, ...]]:
+        """Return the requests that figures of time are made from, how many are kept apart, and what disturbed the former.
+
+        Requests of undisturbed rounds, where there are any; otherwise all, with the reasons.
+        """
+        rows = [r for r in self.requests if (r.block, r.language, r.kind) == (LATENCY, language, kind)]
+        clean = [r for r in rows if (r.block, r.round, r.sitting) not in self._disturbed]
+        if clean:
+            return clean, len(rows) - len(clean), ()
+        reasons = dict.fromkeys(reason for found in self._disturbed.values() for reason in found)
+        return rows, 0, tuple(reasons) if rows else ()
+
+    def block(self, language: str, kind: Kind) -> list[RequestRow]:
+        """Return the requests that figures of energy are made from: those of the last sitting that made some."""
+        rows = [r for r in self.requests if (r.block, r.language, r.kind) == (ENERGY, language, kind)]
+        last = max((r.sitting for r in rows), default=0)
+        return [r for r in rows if r.sitting == last]
+
+    @property
+    def primary(self) -> PowerSourceRow | None:
+        """The source that figures of energy are taken from."""
+        return next((source for source in self.facts.sources if source.primary), None)
+
+    @cached_property
+    def series(self) -> PowerSeries | None:
+        """What the primary source said; none where there is none."""
+        source = self.primary
+        rows = sorted((row for row in self.power if source and row.source == source.id), key=lambda row: row.t_ns)
+        if source is None or not rows:
+            return None
+        return PowerSeries(
+            t_s=np.array([row.t_ns for row in rows]) / 1e9,
+            power_w=_column([row.power_w for row in rows]),
+            energy_j=_column([row.energy_j for row in rows]),
+            nominal_hz=source.nominal_hz,
+            quantum_j=source.quantum_j,
+            quantum_w=source.quantum_w,
+            accuracy=source.accuracy,
+        )
+
+
+def load_profiles(folder: RunFolder, manifest: Manifest) -> tuple[Profile, ...]:
+    """Return the profiles of a run that hold something, in the plan's order.
+
+    Raises:
+        StoreError: One is damaged.
+    """
+    stored = [ProfileFolder(folder, cell) for cell in manifest.profiles]
+    facts = [(one, one.facts) for one in stored]
+    return tuple(
+        Profile(found, tuple(one.requests()), tuple(one.power()))
+        for one, found in facts
+        if found.status is not CellStatus.PENDING or found.rounds_done
+    )
+
+
+def _column(values: list[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+    if all(value is None for value in values):
+        return None
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,0 +1,90 @@
+"""When results may be added to a run folder, and what its manifest then says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evalsuite.errors import StoreError
+from evalsuite.records import Cell, Manifest, Sweep
+from evalsuite.store import RunFolder
+
+__all__ = ["continued"]
+
+_SCORING = {
+    "llamacpp": ("lm-eval", "llama-cpp-python"),
+    "transformers": ("lm-eval", "transformers", "torch", "torchao"),
+}
+"""Backend → packages whose version may change a score; lm-eval for all others."""
+
+
+def continued(folder: RunFolder, manifest: Manifest) -> Manifest:
+    """Return the manifest to store: that of the folder goes on, where it is the same device and the same things.
+
+    Raises:
+        StoreError: It is not; the message says what differs.
+    """
+    if not folder.exists:
+        return manifest
+    old = folder.manifest
+    if old.device.fingerprint != manifest.device.fingerprint:
+        raise StoreError(
+            f"{folder.path} was measured on another device ({old.device.cpu}, {old.device.ram_bytes // 2**30} GiB)",
+            fix="give another folder with --out",
+        )
+    for kind, ours, theirs in (
+        ("model", _hashes(manifest.models), _hashes(old.models)),
+        ("task", _hashes(manifest.tasks), _hashes(old.tasks)),
+    ):
+        # A model that could not be had has no hash; there are no results of it that could be mixed.
+        both = (name for name in ours.keys() & theirs.keys() if ours[name] and theirs[name])
+        changed = sorted(name for name in both if ours[name] != theirs[name])
+        if changed:
+            raise StoreError(
+                f"{folder.path} holds results of another version of the {kind} {', '.join(changed)}",
+                fix="give another folder with --out; results of different versions are not mixed",
+            )
+    backends = {name: model.backend for name, model in old.models.items()}
+    begun = {backends.get(cell.model, "") for cell in old.cells if folder.done_chunks(cell)}
+    upgraded = sorted(
+        name
+        for name in {name for backend in begun for name in _SCORING.get(backend, ("lm-eval",))}
+        if old.versions.get(name) != manifest.versions.get(name)
+    )
+    if upgraded:
+        told = ", ".join(f"{name} {old.versions.get(name)} (now {manifest.versions.get(name)})" for name in upgraded)
+        raise StoreError(
+            f"{folder.path} was measured with {told}",
+            fix="give another folder with --out, or install that version; results of different engines are not mixed",
+        )
+    # What is asked for anew takes the place of what was asked for before: one cell for each model, task and form. The
+    # records of the other one stay in the folder, and are found again when it is asked for again.
+    asked = {_place(cell) for cell in manifest.cells}
+    measured = {(cell.model, cell.device) for cell in manifest.profiles}
+    return manifest.model_copy(
+        update={
+            "sweep": _sweep(old, manifest),
+            "skips": manifest.skips if manifest.sweep.tasks else (*old.skips, *manifest.skips),
+            "created": old.created,
+            "models": {**old.models, **{n: m for n, m in manifest.models.items() if m.sha256 or n not in old.models}},
+            "tasks": {**old.tasks, **manifest.tasks},
+            "languages": {**old.languages, **manifest.languages},
+            "cells": (*(cell for cell in old.cells if _place(cell) not in asked), *manifest.cells),
+            "profiles": (*(p for p in old.profiles if (p.model, p.device) not in measured), *manifest.profiles),
+        }
+    )
+
+
+def _sweep(old: Manifest, new: Manifest) -> Sweep:
+    """Return the sweep that describes the folder: a profile that was asked for alone leaves what the items were asked by."""
+    if new.sweep.tasks or not old.sweep.tasks:
+        return new.sweep
+    return old.sweep.model_copy(update={"profile": new.sweep.profile})
+
+
+def _place(cell: Cell) -> tuple[str, str, str]:
+    return cell.model, cell.task, cell.prompt_form.value
+
+
+def _hashes(things: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: thing.sha256 for name, thing in things.items()}

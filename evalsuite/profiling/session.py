@@ -1,0 +1,319 @@
+"""One sitting of a profile: loads, rounds by turns, energy where there is a meter, threads, and the curve of contexts."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, Self
+
+from evalsuite.backends.llamacpp.stream import Stream, StreamedRequest
+from evalsuite.errors import EvalsuiteError
+from evalsuite.meters.source import Site
+from evalsuite.profiling.loads import time_load
+from evalsuite.profiling.order import by_kind, longest_requests, repeats, round_of
+from evalsuite.profiling.power import Power
+from evalsuite.profiling.watch import Watch
+from evalsuite.records import (
+    BASELINE_PHASE,
+    SERVING_PHASE,
+    CurvePoint,
+    Kind,
+    ProfileCell,
+    ProfileSettings,
+    ProfileText,
+    RequestRow,
+    ThreadPoint,
+)
+from evalsuite.stats.energy import Rules
+
+__all__ = ["Session", "serve_longest"]
+
+_CELL_STEP = 256
+_SPARE_CELLS = 8
+_THREAD_PREFILL = 256
+_THREAD_STEPS = 24
+_THREAD_REPEATS = 3
+
+Send = Callable[..., None]
+
+
+class _Job(Protocol):
+    cell: ProfileCell
+    model_path: Any
+    texts: tuple[ProfileText, ...]
+    long: str
+    rounds_done: int
+    sitting: int
+    stored: tuple[str, ...]
+
+
+class Session:
+    """Measures, and sends each part as soon as it is whole. Use as a context manager.
+
+    Args:
+        job: What to measure.
+        send: Takes events.
+        site: What the machine is read from.
+    """
+
+    def __init__(self, job: _Job, send: Send, site: Site | None = None) -> None:
+        self._job, self._send = job, send
+        self._settings: ProfileSettings = job.cell.settings
+        self._languages = job.cell.languages
+        self._texts = by_kind(job.texts)
+        site = site or Site()
+        self._watch = Watch(site, job.model_path)
+        self._power = Power(site, self._settings.meters)
+        self._stream: Stream | None = None
+        self._typical_s: dict[tuple[str, Kind], list[float]] = {}
+
+    def __enter__(self) -> Self:
+        self._watch.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._power.stop()
+        self._watch.__exit__(*exc)
+        if self._stream is not None:
+            self._stream.close()
+
+    @property
+    def stream(self) -> Stream:
+        """The loaded model."""
+        assert self._stream is not None
+        return self._stream
+
+    def run(self) -> None:
+        """Measure all that is not stored yet."""
+        self._watch.begin_phase(BASELINE_PHASE)
+        time.sleep(0.2)
+        self._send_memory(self._watch.end_phase())
+        self._load()
+        self._warm_up()
+        self._send("meters", found=[found.model_dump(mode="json") for found in self._power.open()])
+        with_energy = self._power.primary is not None and "energy" not in self._job.stored
+        if with_energy:
+            self._idle("before")
+        self._rounds()
+        if with_energy:
+            self._energy()
+            self._idle("after")
+            self._send("part", name="energy")
+        self._send("power", **self._power.stop())
+        if "threads" not in self._job.stored:
+            self._threads()
+        if "curve" not in self._job.stored:
+            self._curve()
+
+    # --- loading
+
+    def _load(self) -> None:
+        kinds = ("warm",) if "loads" in self._job.stored else ("cold", "warm")
+        for kind in kinds:
+            if self._stream is not None:
+                self._stream.close()
+                self._stream = None
+            self._watch.begin_phase(f"loading, {kind}")
+            load = time_load(kind, self._job.model_path, self._make_ready)
+            self._send_memory(self._watch.end_phase())
+            if "loads" not in self._job.stored:
+                self._send("load", load=load.model_dump(mode="json"))
+        self._send_facts()
+
+    def _make_ready(self) -> None:
+        self._stream = Stream(self._job.model_path, threads=self._job.cell.threads)
+        self._stream.open_context(_CELL_STEP)
+        self._stream.fill(self._stream.prompt_tokens("a"), 0)
+
+    def _send_facts(self) -> None:
+        import llama_cpp
+
+        self.stream.open_context(context_for(self.stream, self._job.texts, self._settings))
+        flags = llama_cpp.llama_print_system_info().decode("utf-8", "replace").strip(" |")
+        buffers = self.stream.buffers()
+        self._send(
+            "facts",
+            engine=f"llama-cpp-python {llama_cpp.__version__}",
+            engine_flags=flags,
+            file_bytes=self._job.model_path.stat().st_size,
+            context=self.stream.cells,
+            buffers={kind: getattr(buffers, kind) for kind in ("model", "kv", "compute", "output")},
+            clock_offset_s=time.time() - time.monotonic(),
+        )
+
+    def _warm_up(self) -> None:
+        """Serve one request of each language and kind, untimed."""
+        self._watch.begin_phase(SERVING_PHASE)
+        for (language, kind), texts in self._texts.items():
+            served = self._serve(texts[0])[0]
+            self._typical_s[language, kind] = [served.total_s]
+            self._send("beat")
+
+    # --- requests
+
+    def _serve(self, text: ProfileText) -> tuple[StreamedRequest, bool | None]:
+        return serve(self.stream, text, self._settings)
+
+    def _rounds(self) -> None:
+        for number in range(self._job.rounds_done, self._settings.rounds):
+            self._watch.begin_stretch()
+            asked = round_of(self._texts, self._languages, self._settings, number)
+            rows = [self._row("latency", number, text) for text in asked]
+            stretch = self._watch.end_stretch("latency", number, self._job.sitting)
+            self._send("round", number=number, rows=_dump(rows), stretches=_dump([stretch]))
+            self._send("power", **self._power.drain())
+        self._send_memory(self._watch.end_phase(self.stream.cells))
+
+    def _row(self, block: str, number: int, text: ProfileText) -> RequestRow:
+        served, right = self._serve(text)
+        self._typical_s.setdefault((text.language, text.kind), []).append(served.total_s)
+        return RequestRow(
+            block=block,
+            round=number,
+            sitting=self._job.sitting,
+            language=text.language,
+            kind=text.kind,
+            id=text.id,
+            start_ns=served.start_ns,
+            end_ns=served.end_ns,
+            tokenise_s=served.tokenise_s,
+            prefill_s=served.prefill_s,
+            ttft_s=served.ttft_s,
+            steps_s=served.steps_s,
+            total_s=served.total_s,
+            prompt_tokens=served.prompt_tokens,
+            prompt_chars=len(text.prompt),
+            prompt_bytes=len(text.prompt.encode()),
+            output_tokens=len(served.tokens),
+            output_chars=len(served.text),
+            output_bytes=len(served.text.encode()),
+            output=served.text,
+            right=right,
+        )
+
+    # --- energy
+
+    def _idle(self, name: str) -> None:
+        start = time.monotonic_ns()
+        end = start + round(self._settings.idle_s * 1e9)
+        while time.monotonic_ns() < end:
+            time.sleep(min(1.0, max(0.0, (end - time.monotonic_ns()) / 1e9)))
+            self._send("beat")
+        self._send("idle", name=name, start_ns=start, end_ns=time.monotonic_ns())
+
+    def _energy(self) -> None:
+        """Ask many requests of one kind in a row: a block of each language, as long as a figure of energy needs."""
+        draw = random.Random(f"{self._settings.seed}:energy")  # an order, not a secret
+        for kind in self._settings.energy_kinds:
+            typical = [statistics.median(self._typical_s[language, kind]) for language in self._languages]
+            count = repeats(typical, self._least_s())
+            for language in draw.sample(list(self._languages), len(self._languages)):
+                self._watch.begin_stretch()
+                texts = self._texts[language, kind]
+                rows = []
+                for place in range(count):
+                    rows.append(self._row("energy", 0, texts[place % len(texts)]))
+                    self._send("beat")
+                stretch = self._watch.end_stretch("energy", 0, self._job.sitting, language=language, kind=kind)
+                self._send("block", rows=_dump(rows), stretches=_dump([stretch]))
+                self._send("power", **self._power.drain())
+
+    def _least_s(self) -> float:
+        """Return how long a block of energy lasts: as asked for, and as many updates of the source as a figure needs."""
+        source = self._power.primary
+        assert source is not None
+        return max(self._settings.energy_s, Rules().min_updates / source.nominal_hz)
+
+    # --- contexts and threads
+
+    def _threads(self) -> None:
+        tokens = self._long_tokens(_THREAD_PREFILL)
+        for threads in self._settings.threads_sweep:
+            self.stream.set_threads(threads)
+            self.stream.fill(tokens, 1)
+            runs = [self.stream.fill(tokens, _THREAD_STEPS) for _ in range(_THREAD_REPEATS)]
+            point = ThreadPoint(
+                threads=threads,
+                prefill_tokens=len(tokens),
+                prefill_s=tuple(prefill for prefill, _ in runs),
+                steps_s=tuple(step for _, steps in runs for step in steps),
+            )
+            self._send("threads", point=point.model_dump(mode="json"))
+        self.stream.set_threads(self._job.cell.threads)
+        self._send("part", name="threads")
+
+    def _curve(self) -> None:
+        for length in self._settings.curve:
+            self._watch.begin_phase(f"context of {length} tokens")
+            point = self._curve_point(length)
+            memory = self._watch.end_phase(self.stream.cells or None)
+            point = point.model_copy(update={"peak_rss": memory.peak_rss})
+            self._send("curve", point=point.model_dump(mode="json"))
+            if point.reason is None:
+                self._send_memory(memory)
+        self._send("part", name="curve")
+
+    def _curve_point(self, length: int) -> CurvePoint:
+        steps = self._settings.curve_steps
+        try:
+            self.stream.open_context(length + steps)
+            prefill_s, steps_s = self.stream.fill(self._long_tokens(length), steps)
+        except EvalsuiteError as error:
+            return CurvePoint(tokens=length, prefill_s=None, reason=error.problem)
+        buffers = self.stream.buffers()
+        return CurvePoint(
+            tokens=length,
+            prefill_s=prefill_s,
+            steps_s=tuple(steps_s),
+            kv_bytes=sum(buffers.kv.values()),
+            compute_bytes=sum(buffers.compute.values()),
+        )
+
+    def _long_tokens(self, count: int) -> list[int]:
+        tokens = self.stream.prompt_tokens(self._job.long)
+        return (tokens * (-(-count // len(tokens))))[:count]
+
+    def _send_memory(self, phase: Any) -> None:
+        self._send("memory", phase=phase.model_dump(mode="json"))
+
+
+def serve(stream: Stream, text: ProfileText, settings: ProfileSettings) -> tuple[StreamedRequest, bool | None]:
+    """Serve one request; return what it took, and whether the right choice was made."""
+    if text.kind is Kind.CLASSIFICATION:
+        served, chosen = stream.choose(text.prompt, text.choices)
+        return served, chosen == text.right
+    if text.kind is Kind.ANSWER:
+        return stream.write(text.prompt, settings.answer_tokens), None
+    return stream.spell(text.prompt, text.answer), None
+
+
+def context_for(stream: Stream, texts: Iterable[ProfileText], settings: ProfileSettings) -> int:
+    """Return the cells that the longest request needs, rounded up."""
+    most = 0
+    for text in texts:
+        longest = max((len(stream.tokenize(choice)) for choice in text.choices), default=0)
+        answer = settings.answer_tokens if text.kind is Kind.ANSWER else len(stream.tokenize(text.answer))
+        most = max(most, len(stream.prompt_tokens(text.prompt)) + max(longest, answer))
+    return -(-(most + _SPARE_CELLS) // _CELL_STEP) * _CELL_STEP
+
+
+def serve_longest(job: _Job) -> float:
+    """Load the model, serve the longest request of each language and kind; return the seconds of serving.
+
+    This is what runs under a memory limit, so it does what the measured phase did, and looks at nothing.
+    """
+    settings = job.cell.settings
+    stream = Stream(job.model_path, threads=job.cell.threads)
+    stream.open_context(context_for(stream, job.texts, settings))
+    start = time.monotonic()
+    for text in longest_requests(job.texts):
+        serve(stream, text, settings)
+    seconds = time.monotonic() - start
+    stream.close()
+    return seconds
+
+
+def _dump(rows: Iterable[Any]) -> list[dict[str, Any]]:
+    return [row.model_dump(mode="json") for row in rows]
