@@ -28,10 +28,10 @@ def show_profiles(folder: Path) -> None:
 def _latency(tables: DeviceTables) -> None:
     tax = {(row.model, row.language, row.kind): row.time for row in tables.taxes}
     for model in dict.fromkeys(row.model for row in tables.latencies):
-        shown = Table(title=f"{model}: requests, one at a time (medians)")
+        shown = Table(title=f"{model}: requests, one at a time: medians, tokens per s")
         for column in ("kind", "lang"):
             shown.add_column(column)
-        for column in ("n", "total s", "1st token s", "tok/s in", "tok/s out", "tokens", "time ×"):
+        for column in ("n", "total s", "1st s", "in/s", "out/s", "tokens", "time ×"):
             shown.add_column(column, justify="right")
         for row in (row for row in tables.latencies if row.model == model):
             ratio = tax.get((model, row.language, row.kind))
@@ -52,12 +52,12 @@ def _latency(tables: DeviceTables) -> None:
 
 
 def _memory(tables: DeviceTables) -> None:
+    fits = {row.name: row.fits for row in tables.fits}
     for row in tables.memory:
         needed = "not known" if row.needed is None else f"{row.needed / 2**20:.0f} MiB"
         typer.echo(f"{row.model}: memory needed {needed} ({row.basis})")
-    for model in tables.fits:
         verdicts: dict[str, list[str]] = {}
-        for fit in model.fits:
+        for fit in fits.get(row.model, ()):
             verdicts.setdefault(fit.verdict.value, []).append(fit.budget.name)
         for verdict, names in verdicts.items():
             typer.echo(f"  {verdict}: {', '.join(names)}")

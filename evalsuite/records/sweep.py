@@ -87,7 +87,7 @@ class ProfileSettings(Frozen):
 
     rounds: Annotated[int, Field(gt=0, le=1000)] = 3
     """Every round asks each language for the same requests, in an order of its own."""
-    classifications: Annotated[int, Field(gt=0, le=120)] = 5
+    classifications: Annotated[int, Field(gt=0, le=120)] = 3
     """Messages in a round; of the longer kinds there is one each."""
     answer_tokens: Annotated[int, Field(gt=1, le=4096)] = 64
     curve: tuple[Annotated[int, Field(gt=0)], ...] = (128, 512, 1024, 2048, 5120)

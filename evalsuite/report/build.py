@@ -11,11 +11,13 @@ from markupsafe import Markup
 
 from evalsuite import __version__
 from evalsuite.analysis import load_run
+from evalsuite.analysis.device_tables import device_tables
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
 from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.catalog.paths import data_root
 from evalsuite.errors import StoreError
+from evalsuite.report.device import Shown, build_device
 from evalsuite.report.names import Names
 from evalsuite.report.notices import Notices
 from evalsuite.report.panels import Panels
@@ -75,6 +77,9 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
     text = load_text(folder / "strings")
     names = Names(run, text)
     sample = sample_text(run, text)
+    # A run that only measures a device has no scores to speak of.
+    asked_items = bool(run.manifest.cells or run.manifest.tasks) or not run.profiles
+    device = build_device(run, device_tables(run), names, text)
     return {
         "t": text,
         "run": run,
@@ -83,7 +88,13 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "names": names,
         "show": Panels(text, names, tables.scores),
         "sections": build_sections(run, tables, names, text),
-        "summary": summarise(run, tables, names, text, sample),
+        "summary": (
+            *(summarise(run, tables, names, text, sample) if asked_items else ()),
+            *(device.sentences if device else ()),
+        ),
+        "asked_items": asked_items,
+        "device": device,
+        "shown": Shown(text),
         "notices": Notices(tables.flags, names, text),
         "provenance": build_provenance(run, tables, names, text),
         "sample": sample,
