@@ -8,7 +8,7 @@ from evalsuite.analysis.profile_rows import CurveRow, LatencyRow, Spread, TaxRow
 from evalsuite.analysis.profiles import Profile
 from evalsuite.records import Kind, RequestRow
 from evalsuite.stats.energy import Quantity
-from evalsuite.stats.intervals import Estimate, ratio_of_means
+from evalsuite.stats.intervals import Estimate, geometric_ratio
 from evalsuite.stats.quantiles import quantile
 
 __all__ = ["curve", "latencies", "taxes", "threads"]
@@ -111,7 +111,7 @@ def _ratio(
         {(r.round, r.sitting, r.id): measure(r) for r in profile.timed(code, kind)[0]} for code in (language, reference)
     )
     both = sorted(here.keys() & there.keys())
-    return ratio_of_means([here[key] for key in both], [there[key] for key in both])
+    return geometric_ratio([here[key] for key in both], [there[key] for key in both])
 
 
 def _energy_ratio(here: Quantity | None, there: Quantity | None) -> Quantity:

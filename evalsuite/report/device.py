@@ -40,6 +40,8 @@ class KindBlock:
     title: str
     caption: str
     figure: Markup | None
+    tails: bool
+    """Whether any row has a 95th percentile."""
     languages: tuple[tuple[str, tuple[DeviceLine, ...]], ...]
 
 
@@ -163,6 +165,7 @@ class _Builder:
             caption=self._text("device.caption", kind=title, what=self._text(f"device.what.{kind}")),
             # Safe to mark: every text in it went through the XML writer.
             figure=Markup(draw(self._panel(ident, title, codes, rows))),  # noqa: S704
+            tails=any(row.total.p95.value is not None for row in rows),
             languages=tuple(
                 (
                     code,

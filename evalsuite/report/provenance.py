@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.tables import Tables
-from evalsuite.records import CellResult, DataRef, Model
+from evalsuite.records import CellResult, DataRef, Device, Model
 from evalsuite.report.names import Names
 from evalsuite.report.text import MISSING, Text
 
@@ -179,9 +179,21 @@ def _device(run: Run, text: Text) -> tuple[tuple[str, str], ...]:
         "governor": device.governor or text("word.unknown"),
         "accelerators": ", ".join(device.accelerators) or text("word.none"),
         "features": ", ".join(device.features) or text("word.unknown"),
+        "caches": _caches(device, text),
+        "place": ", ".join(filter(None, (device.virtual_machine, device.container))) or text("word.none"),
+        "mode": ", ".join(filter(None, (device.power_mode, device.platform_profile, device.energy_preference)))
+        or text("word.unknown"),
+        "supply": text(f"supply.{device.supply}") if device.supply else text("word.unknown"),
+        "throttle_bits": device.throttle_bits or text("word.unknown"),
         "fingerprint": device.fingerprint,
     }
     return tuple((text(f"provenance.{key}"), value) for key, value in pairs.items())
+
+
+def _caches(device: Device, text: Text) -> str:
+    sizes = (("L2", device.cache_l2_bytes), ("L3", device.cache_l3_bytes))
+    told = [f"{name} {text.number(size / 2**20)} MiB" for name, size in sizes if size]
+    return ", ".join(told) or text("word.unknown")
 
 
 def _work(model: str, results: list[CellResult], text: Text) -> Work:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalsuite.stats.corrections import holm
-from evalsuite.stats.intervals import Estimate, bootstrap_mean, ratio_of_means, wilson
+from evalsuite.stats.intervals import Estimate, bootstrap_mean, geometric_ratio, ratio_of_means, wilson
 from evalsuite.stats.paired import (
     PairedDifference,
     mcnemar_exact,
@@ -17,6 +17,7 @@ __all__ = [
     "Estimate",
     "PairedDifference",
     "bootstrap_mean",
+    "geometric_ratio",
     "holm",
     "mcnemar_exact",
     "mean_t",

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import proportion_confint
 
-from evalsuite.stats import Estimate, bootstrap_mean, ratio_of_means, wilson
+from evalsuite.stats import Estimate, bootstrap_mean, geometric_ratio, ratio_of_means, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 60), (60, 60), (17, 60), (102, 204), (899, 900)])
@@ -98,3 +98,33 @@ def test_ratio_edges() -> None:
     assert (equal.value, equal.low, equal.high) == (1.0, 1.0, 1.0)
     with pytest.raises(ValueError, match="numerators"):
         ratio_of_means([1.0], [1.0, 2.0])
+
+
+def test_a_geometric_ratio_is_the_t_interval_of_the_logs_and_never_negative() -> None:
+    """Independent: scipy's one-sample t interval on log ratios."""
+    from scipy import stats
+
+    top, bottom = np.array([1.0, 2.5, 9.0, 0.2]), np.array([1.1, 1.0, 2.0, 0.4])
+    logs = np.log(top / bottom)
+    found = geometric_ratio(top, bottom)
+    low, high = stats.ttest_1samp(logs, 0).confidence_interval(0.95)
+    assert found.value == pytest.approx(stats.gmean(top / bottom))
+    assert (found.low, found.high) == pytest.approx((np.exp(low), np.exp(high)))
+    assert found.low is not None
+    assert found.low > 0
+    swapped = geometric_ratio(bottom, top)
+    assert swapped.value is not None
+    assert found.value is not None
+    assert swapped.value == pytest.approx(1 / found.value)
+
+
+def test_a_geometric_ratio_says_what_it_lacks() -> None:
+    assert geometric_ratio([], []).reason == "no items in common"
+    assert geometric_ratio([2.0], [1.0]).reason == "1 item, 3 needed for an interval"
+    two = geometric_ratio([2.0, 3.0], [1.0, 1.0])
+    assert two.value == pytest.approx(6**0.5)
+    assert (two.low, two.reason) == (None, "2 items, 3 needed for an interval")
+    with pytest.raises(ValueError, match="positive"):
+        geometric_ratio([0.0, 1.0], [1.0, 1.0])
+    with pytest.raises(ValueError, match="1 numerators for 2"):
+        geometric_ratio([1.0], [1.0, 1.0])
