@@ -17,10 +17,11 @@ ifneq ($(filter x86_64 amd64,$(ARCH)),)
 LLAMA_FLAGS := $(shell echo 'int main(void){return 0;}' | $(CC) $(NO_AMX) -x c -fsyntax-only - 2>/dev/null && echo "$(NO_AMX)")
 endif
 
-.PHONY: help report test check format clean
+.PHONY: help report profile test check format clean
 
 help:
 	@echo "make report   set up, run sweeps/quickstart.yaml, write out/quickstart.html (first time: 10 to 20 min on 2 cores)"
+	@echo "make profile  measure what requests cost on this machine, into the same report (5 min on 2 cores)"
 	@echo "make test     everything: lint, types, layers, unit tests, real models, transformers (first time: 15 to 30 min)"
 	@echo "make check    the quick gate: lint, types, layers, unit tests"
 	@echo "make format   let ruff rewrite what it can"
@@ -56,6 +57,11 @@ $(STAMPS)/full: $(STAMPS)/dev
 report: $(STAMPS)/base
 	@echo "== running sweeps/quickstart.yaml (4 to 8 minutes on 2 cores; it goes on where it was if you interrupt it)"
 	@$(BIN)/evalsuite run sweeps/quickstart.yaml --out out/quickstart
+	@echo "== done: open out/quickstart.html"
+
+profile: $(STAMPS)/base
+	@echo "== measuring what requests cost on this machine (about 5 minutes on 2 cores; leave it alone meanwhile)"
+	@$(BIN)/evalsuite profile smollm2-135m-instruct gemma3-270m --out out/quickstart
 	@echo "== done: open out/quickstart.html"
 
 check: $(STAMPS)/dev
