@@ -12,10 +12,16 @@ from evalsuite.meters.sampler import Failure, Sampler
 from evalsuite.meters.source import MeterError, PowerSample, PowerSource, Site, SourceInfo
 from evalsuite.records import MeterFound, PowerRow, PowerSourceRow
 
-__all__ = ["AUTOMATIC", "Power", "check_meters", "probe_all"]
+__all__ = ["AUTOMATIC", "LATER", "Power", "check_meters", "probe_all"]
 
 AUTOMATIC = ("jetson", "pi5", "battery", "rapl", "nvml", "termux", "apple")
 """Meters that are looked for without being named, the widest scope first. The first one found is the primary source."""
+LATER = "log"
+"""Stands for a meter that writes a file of its own, which is imported when all is measured."""
+_LATER_HZ = 1.0
+"""How often such a meter is taken to write: the slowest that are in use."""
+_NO_METERS = ("auto", "none", LATER)
+"""What may be named and is nothing that can be read."""
 _SHOWN_FAILURES = 5
 
 
@@ -42,9 +48,18 @@ def check_meters(meters: tuple[str, ...], site: Site | None = None) -> None:
         InputError: There is no meter of a name.
         MeterError: A meter that was named cannot be read.
     """
-    for found in probe_all(site or Site(), tuple(m for m in meters if m not in ("auto", "none"))):
+    for found in probe_all(site or Site(), _to_read(meters)):
         if not found.available:
             raise MeterError(f"the power meter {found.name}: {found.told}", fix=found.fix)
+
+
+def _to_read(meters: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the meters that were named and are read while it is measured."""
+    for text in meters:
+        if text.startswith(f"{LATER}:"):
+            fix = "write `--meter log` now; when all is measured, `evalsuite meter import RUN LOG`"
+            raise InputError(f"the meter `{LATER}` takes no file, but was given {text!r}", fix=fix)
+    return tuple(text for text in meters if text not in _NO_METERS)
 
 
 class Power:
@@ -52,7 +67,8 @@ class Power:
 
     Args:
         site: What they are read from.
-        meters: `NAME` or `NAME:ARGUMENT`; `auto` stands for what this machine has, `none` for nothing.
+        meters: `NAME` or `NAME:ARGUMENT`; `auto` stands for what this machine has, `none` for nothing, `log` for a file that is
+            imported later.
 
     Raises:
         InputError: There is no meter of a name.
@@ -60,7 +76,8 @@ class Power:
 
     def __init__(self, site: Site, meters: tuple[str, ...]) -> None:
         self._site = site
-        named = [m for m in meters if m not in ("auto", "none")]
+        self._later = LATER in meters
+        named = _to_read(meters)
         for text in named:
             load_meter(split_meter(text)[0])
         self._asked = tuple(dict.fromkeys([*named, *(AUTOMATIC if "auto" in meters else ())]))
@@ -71,6 +88,15 @@ class Power:
     def primary(self) -> SourceInfo | None:
         """The source that figures of energy are taken from; none where nothing is read."""
         return self._open[0].source.info if self._open else None
+
+    @property
+    def update_hz(self) -> float | None:
+        """How often the source that figures of energy are taken from has a new value; none where there will be no such figure.
+
+        Where a log is imported later, it may be the one.
+        """
+        rates = [self.primary.nominal_hz] if self.primary else []
+        return min((*rates, *([_LATER_HZ] if self._later else [])), default=None)
 
     def open(self) -> list[MeterFound]:
         """Open what is here, and begin to read; return what came of each.
@@ -89,6 +115,9 @@ class Power:
             sampler = Sampler(source, self._site.clock_ns)
             sampler.start()
             self._open.append(_Open(source, sampler))
+        if self._later:
+            told = "the log of a meter that writes its own file is not imported yet"
+            found.append(MeterFound(name=LATER, available=False, told=told, fix="`evalsuite meter import RUN LOG`"))
         return found
 
     def drain(self) -> dict[str, Any]:

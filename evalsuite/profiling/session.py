@@ -67,7 +67,7 @@ class Session:
         self._watch = Watch(site, job.model_path)
         self._power = Power(site, self._settings.meters)
         self._stream: Stream | None = None
-        self._typical_s: dict[tuple[str, Kind], list[float]] = {}
+        self._took_s: dict[tuple[str, Kind], list[float]] = {}
 
     def __enter__(self) -> Self:
         self._watch.__enter__()
@@ -93,7 +93,7 @@ class Session:
         self._load()
         self._warm_up()
         self._send("meters", found=[found.model_dump(mode="json") for found in self._power.open()])
-        with_energy = self._power.primary is not None and "energy" not in self._job.stored
+        with_energy = self._power.update_hz is not None and "energy" not in self._job.stored
         if with_energy:
             self._idle("before")
         self._rounds()
@@ -124,7 +124,7 @@ class Session:
 
     def _make_ready(self) -> None:
         self._stream = Stream(self._job.model_path, threads=self._job.cell.threads)
-        self._stream.open_context(_CELL_STEP)
+        self._stream.open_context(min(_CELL_STEP, self._stream.n_context_train))
         self._stream.fill(self._stream.prompt_tokens("a"), 0)
 
     def _send_facts(self) -> None:
@@ -144,12 +144,13 @@ class Session:
         )
 
     def _warm_up(self) -> None:
-        """Serve one request of each language and kind, untimed."""
+        """Serve one request of each kind in one language, and a short one in all others, untimed."""
         self._watch.begin_phase(SERVING_PHASE)
+        first = self._languages[0]
         for (language, kind), texts in self._texts.items():
-            served = self._serve(texts[0])[0]
-            self._typical_s[language, kind] = [served.total_s]
-            self._send("beat")
+            if language == first or kind is Kind.CLASSIFICATION:
+                self._serve(texts[0])
+                self._send("beat")
 
     # --- requests
 
@@ -160,7 +161,10 @@ class Session:
         for number in range(self._job.rounds_done, self._settings.rounds):
             self._watch.begin_stretch()
             asked = round_of(self._texts, self._languages, self._settings, number)
-            rows = [self._row("latency", number, text) for text in asked]
+            rows = []
+            for text in asked:
+                rows.append(self._row("latency", number, text))
+                self._send("beat")
             stretch = self._watch.end_stretch("latency", number, self._job.sitting)
             self._send("round", number=number, rows=_dump(rows), stretches=_dump([stretch]))
             self._send("power", **self._power.drain())
@@ -168,7 +172,7 @@ class Session:
 
     def _row(self, block: str, number: int, text: ProfileText) -> RequestRow:
         served, right = self._serve(text)
-        self._typical_s.setdefault((text.language, text.kind), []).append(served.total_s)
+        self._took_s.setdefault((text.language, text.kind), []).append(served.total_s)
         return RequestRow(
             block=block,
             round=number,
@@ -207,8 +211,7 @@ class Session:
         """Ask many requests of one kind in a row: a block of each language, as long as a figure of energy needs."""
         draw = random.Random(f"{self._settings.seed}:energy")  # an order, not a secret
         for kind in self._settings.energy_kinds:
-            typical = [statistics.median(self._typical_s[language, kind]) for language in self._languages]
-            count = repeats(typical, self._least_s())
+            count = repeats([self._typical(language, kind) for language in self._languages], self._least_s())
             for language in draw.sample(list(self._languages), len(self._languages)):
                 self._watch.begin_stretch()
                 texts = self._texts[language, kind]
@@ -220,16 +223,25 @@ class Session:
                 self._send("block", rows=_dump(rows), stretches=_dump([stretch]))
                 self._send("power", **self._power.drain())
 
+    def _typical(self, language: str, kind: Kind) -> float:
+        """Return how long such a request takes, in seconds; asks one where none was asked in this sitting."""
+        known = self._took_s.get((language, kind)) or [self._serve(self._texts[language, kind][0])[0].total_s]
+        return statistics.median(known)
+
     def _least_s(self) -> float:
         """Return how long a block of energy lasts: as asked for, and as many updates of the source as a figure needs."""
-        source = self._power.primary
-        assert source is not None
-        return max(self._settings.energy_s, Rules().min_updates / source.nominal_hz)
+        update_hz = self._power.update_hz
+        assert update_hz is not None
+        return max(self._settings.energy_s, Rules().min_updates / update_hz)
 
     # --- contexts and threads
 
     def _threads(self) -> None:
-        tokens = self._long_tokens(_THREAD_PREFILL)
+        prefill = min(_THREAD_PREFILL, self.stream.n_context_train - _THREAD_STEPS)
+        if self._settings.threads_sweep and self.stream.cells < prefill + _THREAD_STEPS:
+            # The requests that were served need not be as long.
+            self.stream.open_context(prefill + _THREAD_STEPS)
+        tokens = self._long_tokens(prefill)
         for threads in self._settings.threads_sweep:
             self.stream.set_threads(threads)
             self.stream.fill(tokens, 1)
@@ -290,13 +302,14 @@ def serve(stream: Stream, text: ProfileText, settings: ProfileSettings) -> tuple
 
 
 def context_for(stream: Stream, texts: Iterable[ProfileText], settings: ProfileSettings) -> int:
-    """Return the cells that the longest request needs, rounded up."""
+    """Return the cells that the longest request needs, rounded up as far as the model was trained for."""
     most = 0
     for text in texts:
         longest = max((len(stream.tokenize(choice)) for choice in text.choices), default=0)
         answer = settings.answer_tokens if text.kind is Kind.ANSWER else len(stream.tokenize(text.answer))
         most = max(most, len(stream.prompt_tokens(text.prompt)) + max(longest, answer))
-    return -(-(most + _SPARE_CELLS) // _CELL_STEP) * _CELL_STEP
+    rounded = -(-(most + _SPARE_CELLS) // _CELL_STEP) * _CELL_STEP
+    return max(most, min(rounded, stream.n_context_train))
 
 
 def serve_longest(job: _Job) -> float:
