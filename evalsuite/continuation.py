@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evalsuite.errors import StoreError
 from evalsuite.records import Cell, Manifest, Sweep
 from evalsuite.store import RunFolder
 
-__all__ = ["continued"]
+__all__ = ["begun_backends", "changed", "changed_versions", "continued", "place", "scoring_packages"]
 
 _SCORING = {
     "llamacpp": ("lm-eval", "llama-cpp-python"),
@@ -32,25 +32,16 @@ def continued(folder: RunFolder, manifest: Manifest) -> Manifest:
             f"{folder.path} was measured on another device ({old.device.cpu}, {old.device.ram_bytes // 2**30} GiB)",
             fix="give another folder with --out",
         )
-    for kind, ours, theirs in (
-        ("model", _hashes(manifest.models), _hashes(old.models)),
-        ("task", _hashes(manifest.tasks), _hashes(old.tasks)),
+    for kind, names in (
+        ("model", changed(manifest.models, old.models)),
+        ("task", changed(manifest.tasks, old.tasks)),
     ):
-        # A model that could not be had has no hash; there are no results of it that could be mixed.
-        both = (name for name in ours.keys() & theirs.keys() if ours[name] and theirs[name])
-        changed = sorted(name for name in both if ours[name] != theirs[name])
-        if changed:
+        if names:
             raise StoreError(
-                f"{folder.path} holds results of another version of the {kind} {', '.join(changed)}",
+                f"{folder.path} holds results of another version of the {kind} {', '.join(names)}",
                 fix="give another folder with --out; results of different versions are not mixed",
             )
-    backends = {name: model.backend for name, model in old.models.items()}
-    begun = {backends.get(cell.model, "") for cell in old.cells if folder.done_chunks(cell)}
-    upgraded = sorted(
-        name
-        for name in {name for backend in begun for name in _SCORING.get(backend, ("lm-eval",))}
-        if old.versions.get(name) != manifest.versions.get(name)
-    )
+    upgraded = changed_versions(begun_backends(folder, old), old.versions, manifest.versions)
     if upgraded:
         told = ", ".join(f"{name} {old.versions.get(name)} (now {manifest.versions.get(name)})" for name in upgraded)
         raise StoreError(
@@ -59,20 +50,53 @@ def continued(folder: RunFolder, manifest: Manifest) -> Manifest:
         )
     # What is asked for anew takes the place of what was asked for before: one cell for each model, task and form. The
     # records of the other one stay in the folder, and are found again when it is asked for again.
-    asked = {_place(cell) for cell in manifest.cells}
+    asked = {place(cell) for cell in manifest.cells}
     measured = {(cell.model, cell.device) for cell in manifest.profiles}
     return manifest.model_copy(
         update={
             "sweep": _sweep(old, manifest),
-            "skips": manifest.skips if manifest.sweep.tasks else (*old.skips, *manifest.skips),
+            "skips": manifest.skips if manifest.sweep.tasks else tuple(dict.fromkeys((*old.skips, *manifest.skips))),
             "created": old.created,
             "models": {**old.models, **{n: m for n, m in manifest.models.items() if m.sha256 or n not in old.models}},
             "tasks": {**old.tasks, **manifest.tasks},
             "languages": {**old.languages, **manifest.languages},
-            "cells": (*(cell for cell in old.cells if _place(cell) not in asked), *manifest.cells),
+            "cells": (*(cell for cell in old.cells if place(cell) not in asked), *manifest.cells),
             "profiles": (*(p for p in old.profiles if (p.model, p.device) not in measured), *manifest.profiles),
+            # What was merged into the folder stays true of it.
+            "devices": old.devices,
+            "notes": old.notes,
         }
     )
+
+
+def place(cell: Cell) -> tuple[str, str, str]:
+    """Return what a folder holds one cell of: model, task, prompt form."""
+    return cell.model, cell.task, cell.prompt_form.value
+
+
+def changed(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Return the names of models, tasks or languages that are not the same in both, by their files' hashes.
+
+    A model that could not be had has no hash; there are no results of it that could be mixed.
+    """
+    both = (name for name in ours.keys() & theirs.keys() if ours[name].sha256 and theirs[name].sha256)
+    return sorted(name for name in both if ours[name].sha256 != theirs[name].sha256)
+
+
+def begun_backends(folder: RunFolder, manifest: Manifest) -> frozenset[str]:
+    """Return the backends that a folder holds items of."""
+    backends = {name: model.backend for name, model in manifest.models.items()}
+    return frozenset(backends.get(cell.model, "") for cell in manifest.cells if folder.done_chunks(cell))
+
+
+def scoring_packages(backends: Iterable[str]) -> list[str]:
+    """Return the packages whose version may change a score of these backends."""
+    return sorted({name for backend in backends for name in _SCORING.get(backend, ("lm-eval",))})
+
+
+def changed_versions(backends: Iterable[str], ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    """Return the packages that may change a score of these backends, and whose versions differ."""
+    return [name for name in scoring_packages(backends) if ours.get(name) != theirs.get(name)]
 
 
 def _sweep(old: Manifest, new: Manifest) -> Sweep:
@@ -80,11 +104,3 @@ def _sweep(old: Manifest, new: Manifest) -> Sweep:
     if new.sweep.tasks or not old.sweep.tasks:
         return new.sweep
     return old.sweep.model_copy(update={"profile": new.sweep.profile})
-
-
-def _place(cell: Cell) -> tuple[str, str, str]:
-    return cell.model, cell.task, cell.prompt_form.value
-
-
-def _hashes(things: Mapping[str, Any]) -> dict[str, str | None]:
-    return {name: thing.sha256 for name, thing in things.items()}

@@ -17,7 +17,7 @@ from evalsuite.catalog.tasks import resolve_tasks
 from evalsuite.errors import DataMissingError, FetchError, InputError
 from evalsuite.records import DEQUANTISED, Cell, Language, Model, PromptForm, Skip, Sweep, Task, digest
 
-__all__ = ["Estimate", "Plan", "PlannedModel", "make_plan", "prepare_models"]
+__all__ = ["Estimate", "Plan", "PlannedModel", "make_plan", "prepare_models", "sample"]
 
 CHUNK_ITEMS = 16
 """Items that are asked for and stored together."""

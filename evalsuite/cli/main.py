@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from evalsuite import __version__
-from evalsuite.cli import doctor, export, langs, lmeval, models, plan, profile, report, run, tasks
+from evalsuite.cli import (
+    bundle,
+    doctor,
+    export,
+    langs,
+    lmeval,
+    merge,
+    meter,
+    models,
+    plan,
+    profile,
+    report,
+    run,
+    spot_check,
+    tasks,
+)
 
 __all__ = ["app", "main"]
 
@@ -51,15 +66,18 @@ for _name, _module in (
     ("run", run),
     ("profile", profile),
     ("plan", plan),
+    ("spot-check", spot_check),
     ("report", report),
     ("export", export),
+    ("merge", merge),
+    ("bundle", bundle),
     ("doctor", doctor),
 ):
     app.command(_name, epilog=_module.EXAMPLES)(_module.command)
 app.command("lm-eval", epilog=lmeval.EXAMPLES, cls=lmeval.Untouched, options_metavar="LM-EVAL-ARGUMENTS...")(
     lmeval.command
 )
-for _name, _group in (("models", models.app), ("tasks", tasks.app), ("langs", langs.app)):
+for _name, _group in (("models", models.app), ("tasks", tasks.app), ("langs", langs.app), ("meter", meter.app)):
     app.add_typer(_group, name=_name)
 
 

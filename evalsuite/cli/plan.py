@@ -13,7 +13,16 @@ from evalsuite.cli.common import (
     show_table,
     told,
 )
-from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
+from evalsuite.cli.device import device_plan
+from evalsuite.cli.request import (
+    ChatOption,
+    LangsOption,
+    LimitOption,
+    ModelOption,
+    Request,
+    SweepArgument,
+    TasksOption,
+)
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -38,7 +47,9 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Show what would be run, what would be skipped and why, and a rough estimate. Nothing is downloaded or measured."""
-    plan = Request(sweep, model, langs, tasks, limit, chat, include, data, offline).plan(download=False)
+    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline).unpacked()
+    plan = request.plan(download=False)
+    profiles = device_plan(plan, plan.sweep) if plan.sweep.profile else None
     rows = [
         {
             "model": cell.model,
@@ -55,8 +66,9 @@ def command(
     ]
     to_fetch = [name for name, planned in plan.models.items() if planned.path is None and planned.problem is None]
     if as_json:
-        skips = [skip.model_dump() for skip in plan.skips]
-        print_json({"cells": rows, "skips": skips, "models_to_fetch": to_fetch})
+        skips = [skip.model_dump() for skip in (*plan.skips, *(profiles.skips if profiles else ()))]
+        measured = [profile.model_dump(mode="json") for profile in profiles.cells] if profiles else []
+        print_json({"cells": rows, "profiles": measured, "skips": skips, "models_to_fetch": to_fetch})
         return
     from rich.table import Table
 
@@ -71,7 +83,12 @@ def command(
     show_table(table)
     seconds = sum(estimate.seconds for estimate in plan.estimates.values())
     console.print(f"{len(rows)} cells; very roughly {max(1, round(seconds / 60))} min on this machine")
-    show_skips(plan.skips)
+    for profile in profiles.cells if profiles else ():
+        console.print(
+            f"profile of {profile.model} on this device: {len(profile.languages)} languages, "
+            f"{profile.settings.rounds} rounds, {profile.threads} threads"
+        )
+    show_skips((*plan.skips, *(profiles.skips if profiles else ())))
     for name in to_fetch:
         planned = plan.models[name].model
         size = f", {planned.bytes / 2**20:.0f} MiB" if planned.bytes else ""

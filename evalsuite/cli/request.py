@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,12 +14,15 @@ from evalsuite.cli.common import FetchBar, console, names
 from evalsuite.errors import InputError
 
 if TYPE_CHECKING:
+    from evalsuite.catalog.data import DataFinder
     from evalsuite.catalog.load import Catalog
+    from evalsuite.pack import Pack
     from evalsuite.plan import Plan
     from evalsuite.records import Model, ProfileSettings, Sweep
 
 __all__ = [
     "ChatOption",
+    "CopyBar",
     "LangsOption",
     "LimitOption",
     "ModelOption",
@@ -29,7 +32,10 @@ __all__ = [
     "show_licences",
 ]
 
-SweepArgument = Annotated[Path | None, typer.Argument(metavar="[SWEEP.yaml]", help="Sweep file.", show_default=False)]
+SweepArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="[SWEEP.yaml]", help="Sweep file, or folder of a pack.", show_default=False),
+]
 ModelOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -48,6 +54,8 @@ LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="Items per task: a seeded sample, the same in every language.")
 ]
 ChatOption = Annotated[bool, typer.Option("--chat", help="Ask in the model's chat template.")]
+_WORTH_A_LINE = 100 * 2**20
+"""Bytes that take long enough to read that someone may wonder."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,34 @@ class Request:
     offline: bool
     profile: ProfileSettings | None = None
     """Where only the device is to be measured: how."""
+    pack: Pack | None = None
+    """Where models, data and sweep come from a pack: which."""
+
+    def unpacked(self) -> Request:
+        """Return the request with sweep and data of a pack, where the folder of one was given in place of a sweep file.
+
+        Every file of the pack is checked first, and from then on the network is not used.
+        """
+        from evalsuite.pack import open_pack
+
+        if self.sweep_path is None or not self.sweep_path.is_dir():
+            return self
+        for option, given in (("--data", self.data), ("--include", self.include)):
+            if given:
+                raise InputError(
+                    f"{option} cannot be given with a pack: {self.sweep_path} brings its own",
+                    fix=f"leave {option} out, or make the pack again with it",
+                )
+        pack = open_pack(self.sweep_path, CopyBar("checking"))
+        return replace(self, sweep_path=pack.sweep_path, data=pack.mirror, offline=True, pack=pack)
+
+    def finder(self) -> DataFinder:
+        """Return what finds the data."""
+        from evalsuite.catalog.data import DataFinder, mirror_from
+
+        if self.pack is not None:
+            return self.pack.finder()
+        return DataFinder(mirror_from(self.data), offline=self.offline)
 
     def sweep(self) -> Sweep:
         """Return the sweep: that of the file, with the options that were given in place of its own."""
@@ -110,12 +146,12 @@ class Request:
             download: Whether models that are not at hand are fetched.
         """
         from evalsuite.backends import backend_target
-        from evalsuite.catalog.data import DataFinder, mirror_from
         from evalsuite.catalog.languages import resolve_languages
         from evalsuite.catalog.models import resolve_model
         from evalsuite.catalog.tasks import resolve_tasks
         from evalsuite.machine import usable_cores
         from evalsuite.plan import make_plan, prepare_models
+        from evalsuite.provenance import versions
 
         sweep = self.sweep()
         catalog = self.catalog(sweep)
@@ -123,12 +159,32 @@ class Request:
         resolve_tasks(sweep.tasks, resolve_languages(sweep.languages, catalog.languages), catalog.tasks)
         for ref in sweep.models:
             backend_target(resolve_model(ref, catalog.models).backend)
-        finder = DataFinder(mirror_from(self.data), offline=self.offline)
+        finder = self.finder()
+        # What a pack has is at hand, so its plan can be exact.
+        download = download or self.pack is not None
         if download and not self.offline:
             show_licences([resolve_model(ref, catalog.models) for ref in sweep.models])
         models = prepare_models(sweep, catalog, offline=self.offline, download=download, progress=FetchBar())
         cores = sweep.threads or usable_cores().count
-        return make_plan(sweep, catalog, finder, models, download=download, cores=cores)
+        plan = make_plan(sweep, catalog, finder, models, download=download, cores=cores)
+        if self.pack is not None:
+            for difference in self.pack.differences(plan.tasks, versions()):
+                console.print(f"note: {difference}; results may differ from there", markup=False, soft_wrap=True)
+        return plan
+
+
+class CopyBar(FetchBar):
+    """Shows how far files are copied or checked, as `FetchBar` shows a download."""
+
+    def __init__(self, doing: str) -> None:
+        super().__init__()
+        self._doing = doing
+
+    def start(self, total_bytes: int | None, title: str) -> None:
+        if console.is_terminal:
+            super().start(total_bytes, f"{self._doing} {title}")
+        elif total_bytes is not None and total_bytes >= _WORTH_A_LINE:
+            console.print(f"{self._doing} {title} ({total_bytes / 2**20:.0f} MiB)", markup=False, soft_wrap=True)
 
 
 def _valid(fields: dict[str, object]) -> Sweep:

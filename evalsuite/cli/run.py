@@ -18,7 +18,7 @@ from evalsuite.cli.common import (
     show_skips,
     told,
 )
-from evalsuite.cli.device import device_plan, make_manifest, measure_device, write_report
+from evalsuite.cli.device import check_device, device_plan, make_manifest, measure_device, write_report
 from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ EXAMPLES = (
     "  evalsuite run sweeps/quickstart.yaml\n\n"
     "  evalsuite run --model my-model.gguf --langs es,eu --tasks labels\n\n"
     "  evalsuite run --model gemma3-270m --tasks sib200 --data ../mirror --limit 50\n\n"
+    "  evalsuite run pack/        (a pack that `evalsuite bundle` has made)\n\n"
     "An interrupted run goes on where it was when the same command is given again."
 )
 
@@ -57,17 +58,18 @@ def command(
     from evalsuite.runner import Site, run_plan
     from evalsuite.store import RunWriter
 
-    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline)
+    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline).unpacked()
     asked = request.sweep()
     folder = out or Path("out") / asked.name
     with RunWriter(folder) as writer:
         # The folder is locked, and an unreadable one refused, before anything is fetched.
         if writer.exists:
             _ = writer.manifest
+        check_device(asked)
         plan = request.plan(download=True)
         profiles = device_plan(plan, asked) if asked.profile else None
         show_skips((*plan.skips, *(profiles.skips if profiles else ())))
-        site = Site(tuple(task_folders(plan.sweep.include)), mirror_from(data), offline)
+        site = Site(tuple(task_folders(plan.sweep.include)), mirror_from(request.data), request.offline)
         bar = RunBar()
         try:
             summary = run_plan(writer, plan, make_manifest(plan, profiles.cells if profiles else ()), site, bar)

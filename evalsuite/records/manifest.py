@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from evalsuite.records.base import Frozen
 from evalsuite.records.catalog import Language, Model, Task
 from evalsuite.records.device import Device
@@ -27,6 +29,7 @@ class Manifest(Frozen):
     versions: dict[str, str]
     """Versions of Python, lm-eval, llama-cpp-python, Babel, datasets, NumPy."""
     device: Device
+    """What the scores were measured on; the only one, unless runs were merged."""
     sweep: Sweep
     command: str
     models: dict[str, Model]
@@ -38,3 +41,7 @@ class Manifest(Frozen):
     """All cells of the plan, in order."""
     profiles: tuple[ProfileCell, ...] = ()
     """All profiles of the plan, in order."""
+    devices: dict[str, Device] = Field(default_factory=dict)
+    """Fingerprint → device, of all runs that were merged; empty where none were."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how this folder came about."""
