@@ -84,9 +84,11 @@ def changed(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
 
 
 def begun_backends(folder: RunFolder, manifest: Manifest) -> frozenset[str]:
-    """Return the backends that a folder holds items of."""
+    """Return the backends that a folder holds items or profiles of."""
     backends = {name: model.backend for name, model in manifest.models.items()}
-    return frozenset(backends.get(cell.model, "") for cell in manifest.cells if folder.done_chunks(cell))
+    scored = {cell.model for cell in manifest.cells if folder.done_chunks(cell)}
+    measured = {cell.model for cell in manifest.profiles if (folder.path / "profiles" / cell.id).is_dir()}
+    return frozenset(backends.get(model, "") for model in scored | measured)
 
 
 def scoring_packages(backends: Iterable[str]) -> list[str]:

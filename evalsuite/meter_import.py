@@ -73,6 +73,8 @@ class _Work:
     after: Span
     unix_s: float
     """UNIX time at `zero_ns`."""
+    sitting: int
+    """Which sitting measured it."""
 
 
 def import_log(run: Path, path: Path, source: LogSource, model: str | None = None) -> Imported:
@@ -167,6 +169,7 @@ def _work(profile: ProfileWriter) -> _Work:
         load=seconds(min(row.start_ns for row in inside), max(row.end_ns for row in inside)),
         after=seconds(*after),
         unix_s=zero_ns / 1e9 + facts.clock_offset_s,
+        sitting=max(row.sitting for row in inside if row.block == "energy"),
     )
 
 
@@ -254,7 +257,9 @@ def _rows(name: str, log: MeterLog, work: _Work, offset_s: float) -> list[PowerR
     times_s = log.times_s - work.unix_s - offset_s
     kept = (times_s >= -_AROUND_S) & (times_s <= work.after[1] + _AROUND_S)
     return [
-        PowerRow(source=name, t_ns=work.zero_ns + round(time_s * 1e9), power_w=power_w, energy_j=None)
+        PowerRow(
+            source=name, sitting=work.sitting, t_ns=work.zero_ns + round(time_s * 1e9), power_w=power_w, energy_j=None
+        )
         for time_s, power_w in zip(times_s[kept].tolist(), log.power_w[kept].tolist(), strict=True)
     ]
 

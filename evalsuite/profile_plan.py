@@ -16,6 +16,8 @@ __all__ = ["PROFILE_TASK", "ProfilePlan", "plan_profiles"]
 PROFILE_TASK = "profile"
 """Stands for a task where a profile is skipped."""
 _SERVED = "llamacpp"
+_NOT_MEASURED = {"watts", "grid", "ambient_c", "prove_memory", "cool_down_s"}
+"""Settings with which the same requests take the same."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def plan_profiles(
     models: Mapping[str, tuple[Model, Path | None]],
     device: str,
     cores: CoreChoice,
+    *,
+    mode: str = "",
 ) -> ProfilePlan:
     """Return the profiles of a sweep: one for each model, over all languages that have requests.
 
@@ -44,6 +48,7 @@ def plan_profiles(
         models: By name: the model, and its file where it is at hand.
         device: Fingerprint of this device.
         cores: How many cores may be used.
+        mode: Power mode, platform profile and governor: with another one it is another measurement.
 
     Raises:
         DataMissingError: No language has requests.
@@ -65,7 +70,17 @@ def plan_profiles(
         paths[name] = path
         codes = tuple(language.code for language in spoken)
         count = threads or cores.count
-        identity = digest([model.sha256, codes, settings.model_dump(mode="json"), texts.sha256, count, device])
+        identity = digest(
+            [
+                model.sha256,
+                codes,
+                settings.model_dump(mode="json", exclude=_NOT_MEASURED),
+                texts.sha256,
+                count,
+                device,
+                mode,
+            ]
+        )
         cells.append(
             ProfileCell(
                 id=f"{name[:60]}.{identity[:10]}",

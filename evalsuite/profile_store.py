@@ -7,9 +7,9 @@ RUN/profiles/<id>/power-00000.parquet      looks at the sources of power
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["ProfileFolder", "ProfileWriter"]
+
+_FORGET = "delete that profile's folder and run again"
+"""Of one damaged file: what is measured anew would be mixed with what the others hold."""
+
+_Row = TypeVar("_Row", RequestRow, PowerRow)
 
 
 class ProfileFolder:
@@ -43,31 +48,34 @@ class ProfileFolder:
         try:
             return ProfileFacts.model_validate(read_json(path, self.path))
         except ValidationError as error:
-            raise StoreError(f"{path} is damaged: {error.errors()[0]['msg']}", fix="delete it and run again") from error
+            raise StoreError(f"{path} is damaged: {error.errors()[0]['msg']}", fix=_FORGET) from error
 
     def requests(self) -> list[RequestRow]:
         """Return what each request took, in the order in which they were asked."""
-        return [RequestRow.model_validate(row) for row in self._rows("requests", _request_schema())]
+        return self._rows("requests", _request_schema(), RequestRow.model_validate)
 
     def power(self) -> list[PowerRow]:
-        """Return the looks at all sources of power, in order of time."""
-        rows = self._rows("power", _power_schema())
-        return [PowerRow.model_validate({**row, "rails_w": dict(row["rails_w"] or ())}) for row in rows]
+        """Return the looks at all sources of power; those at one source in order of time."""
+
+        def make(row: dict[str, Any]) -> PowerRow:
+            return PowerRow.model_validate({**row, "rails_w": dict(row["rails_w"] or ())})
+
+        return self._rows("power", _power_schema(), make)
 
     def _files(self, kind: str) -> list[Path]:
         return sorted(self.path.glob(f"{kind}-*.parquet"))
 
-    def _rows(self, kind: str, schema: pa.Schema) -> list[dict[str, Any]]:
+    def _rows(self, kind: str, schema: pa.Schema, make: Callable[[dict[str, Any]], _Row]) -> list[_Row]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        try:
-            tables = [pq.read_table(path, schema=schema) for path in self._files(kind)]
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError(
-                f"{self.path}: {kind} are damaged: {error}", fix="delete that profile's folder and run again"
-            ) from error
-        rows: list[dict[str, Any]] = pa.concat_tables(tables).to_pylist() if tables else []
+        rows: list[_Row] = []
+        for path in self._files(kind):
+            try:
+                rows += [make(row) for row in pq.read_table(path, schema=schema).to_pylist()]
+            except (OSError, pa.ArrowException, ValidationError) as error:
+                told = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+                raise StoreError(f"{path} is damaged: {told}", fix=_FORGET) from error
         return rows
 
 
@@ -132,6 +140,7 @@ def _power_schema() -> pa.Schema:
     return pa.schema(
         [
             ("source", pa.string()),
+            ("sitting", pa.int64()),
             ("t_ns", pa.int64()),
             ("power_w", pa.float64()),
             ("energy_j", pa.float64()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evalsuite.child import ChildProcess
+from evalsuite.errors import StoreError
 from evalsuite.estimates import grid_intensity
 from evalsuite.meters.memory_cap import CapResult, try_cap
 from evalsuite.meters.source import Site
@@ -40,6 +42,8 @@ __all__ = ["ProfileInputs", "ProfileProgress", "ProfileSummary", "run_profiles"]
 
 _MARGIN = 1.05
 """A limit that is held is set this much above what was measured."""
+_STAYED = 0.02
+"""Share of the model file in the page cache above which a limit proves nothing."""
 _AS_FAST = 0.05
 """How much slower a run under a limit may be."""
 
@@ -82,8 +86,16 @@ class ProfileSummary:
     reasons: list[str] = field(default_factory=list)
 
 
-def run_profiles(writer: RunWriter, inputs: ProfileInputs, progress: ProfileProgress) -> ProfileSummary:
+def run_profiles(
+    writer: RunWriter, inputs: ProfileInputs, progress: ProfileProgress, *, start_c: float | None = None
+) -> ProfileSummary:
     """Measure what is not measured yet; every part is stored as soon as it is there.
+
+    Args:
+        writer: The run folder, locked.
+        inputs: What to measure.
+        progress: Is told how it gets on.
+        start_c: Temperature of the device before other work was done, in °C; by default that of now.
 
     Raises:
         StoreError: The folder cannot be written.
@@ -92,15 +104,21 @@ def run_profiles(writer: RunWriter, inputs: ProfileInputs, progress: ProfileProg
     open_ones = []
     for cell in inputs.cells:
         profile = ProfileWriter(writer, cell)
+        if profile.facts.cell != cell:
+            # What does not change the measurement may be asked for otherwise, such as watts or a grid.
+            profile.update(cell=cell, grid=_grid(cell))
         if profile.facts.status is CellStatus.DONE:
             summary.already_done += 1
         else:
             open_ones.append(profile)
     progress.begin(len(open_ones), sum(_requests_left(profile) for profile in open_ones))
-    start_c = read_thermal(Site()).hottest_c
+    # Loaded before the first request, so that storing the first round takes no longer than the others.
+    importlib.import_module("pyarrow.parquet")
+    scored_before = start_c is not None
+    start_c = read_thermal(Site()).hottest_c if start_c is None else start_c
     for place, profile in enumerate(open_ones):
         cell = profile.cell
-        told = _cool(start_c, cell.settings.cool_down_s, progress) if place else None
+        told = _cool(start_c, cell.settings.cool_down_s, progress) if place or scored_before else None
         progress.profile(cell.model)
         reason = _Sitting(writer, profile, inputs, progress, told).run()
         if reason is None:
@@ -110,6 +128,10 @@ def run_profiles(writer: RunWriter, inputs: ProfileInputs, progress: ProfileProg
             summary.reasons.append(f"{cell.model}: {reason}")
             progress.note(f"failed: profile of {cell.model}: {reason}")
     return summary
+
+
+def _grid(cell: ProfileCell) -> dict[str, Any] | None:
+    return asdict(grid_intensity(cell.settings.grid)) if cell.settings.grid else None
 
 
 def _requests_left(profile: ProfileWriter) -> int:
@@ -155,6 +177,7 @@ class _Sitting:
             long=inputs.long,
             rounds_done=facts.rounds_done,
             sitting=facts.sittings,
+            lengths_done=tuple(point.tokens for point in facts.curve),
             stored=facts.parts,
         )
         profile.update(
@@ -162,10 +185,7 @@ class _Sitting:
             reason=None,
             sittings=facts.sittings + 1,
             cool_down=cooled,
-            grid=asdict(grid_intensity(grid)) if (grid := profile.cell.settings.grid) else None,
-            # What is measured anew in each sitting takes the place of what was there.
-            memory=(),
-            curve=facts.curve if "curve" in facts.parts else (),
+            grid=_grid(profile.cell),
             thread_points=facts.thread_points if "threads" in facts.parts else (),
             loads=facts.loads if "loads" in facts.parts else (),
             idle=facts.idle if "energy" in facts.parts else (),
@@ -177,6 +197,7 @@ class _Sitting:
         log = self._writer.log_path(f"profile-{self._profile.cell.model}")
         process = ChildProcess("evalsuite.profiling.child", self._job.model_dump_json().encode(), log)
         wait_s = limits.load_timeout_s
+        length: int | None = None
         try:
             while True:
                 event = process.next_event(wait_s)
@@ -184,11 +205,17 @@ class _Sitting:
                 if kind == "finished":
                     break
                 if kind in ("failed", "died", "silent"):
+                    if length is not None:
+                        # Another try would end alike: what could not be measured is a result.
+                        self._profile.append(curve=[CurvePoint(tokens=length, prefill_s=None, reason=event["reason"])])
                     reason = event["reason"] + (f" (fix: {event['fix']})" if event.get("fix") else "")
                     self._profile.update(status=CellStatus.FAILED, reason=reason)
                     return str(reason)
                 if kind == "facts":
                     wait_s = limits.chunk_timeout_s
+                    self._refuse_another_build(event)
+                if kind in ("curve_begins", "curve"):
+                    length = event.get("tokens")
                 self._take(kind, event)
         finally:
             process.stop()
@@ -202,18 +229,30 @@ class _Sitting:
         takers: dict[str, Callable[[dict[str, Any]], object]] = {
             "facts": lambda e: self._profile.update(**e),
             "load": self._take_load,
-            "memory": lambda e: self._profile.append(memory=[MemoryPhase.model_validate(e["phase"])]),
+            "memory": self._take_memory,
             "meters": lambda e: self._profile.update(meters=tuple(map(MeterFound.model_validate, e["found"]))),
             "round": self._take_requests,
             "block": self._take_requests,
             "idle": lambda e: self._profile.append(idle=[(e["start_ns"], e["end_ns"])]),
             "power": self._take_power,
-            "curve": lambda e: self._profile.append(curve=[CurvePoint.model_validate(e["point"])]),
+            "curve": self._take_point,
             "threads": lambda e: self._profile.append(thread_points=[ThreadPoint.model_validate(e["point"])]),
             "part": lambda e: self._profile.append(parts=[e["name"]]),
         }
         if kind in takers:
             takers[kind](event)
+
+    def _take_memory(self, event: dict[str, Any]) -> None:
+        """Store a phase; one that was measured in an earlier sitting gives way."""
+        phase = MemoryPhase.model_validate(event["phase"])
+        others = (known for known in self._profile.facts.memory if known.phase != phase.phase)
+        self._profile.update(memory=(*others, phase))
+
+    def _take_point(self, event: dict[str, Any]) -> None:
+        self._profile.append(
+            curve=[CurvePoint.model_validate(event["point"])],
+            stretches=[Stretch.model_validate(stretch) for stretch in event["stretches"]],
+        )
 
     def _take_load(self, event: dict[str, Any]) -> None:
         facts = self._profile.append(loads=[Load.model_validate(event["load"])])
@@ -230,16 +269,27 @@ class _Sitting:
 
     def _take_power(self, event: dict[str, Any]) -> None:
         self._profile.add_power([PowerRow.model_validate(row) for row in event["rows"]])
+        self._sources = self._sources or {source.id: source for source in self._profile.facts.sources}
         self._sources |= {source["id"]: PowerSourceRow.model_validate(source) for source in event["sources"]}
         self._profile.update(sources=tuple(self._sources.values()))
+
+    def _refuse_another_build(self, event: dict[str, Any]) -> None:
+        """Rounds of differently built engines must not be mixed."""
+        facts = self._profile.facts
+        for told, before in ((event["engine"], facts.engine), (event["engine_flags"], facts.engine_flags)):
+            if facts.rounds_done and before and told != before:
+                raise StoreError(
+                    f"{self._profile.path} was measured with another build of the engine: {before}; now {told}",
+                    fix="give another folder with --out; times of different builds are not mixed",
+                )
 
     # --- proof of memory
 
     def _prove_memory(self) -> None:
         """Serve the longest requests once without a limit and once under one; store what came of it."""
-        needed = needed_memory(self._profile.facts)
+        needed, reason = needed_memory(self._profile.facts)
         if needed is None:
-            self._profile.update(memory_proof={"reason": "what is needed could not be measured"})
+            self._profile.update(memory_proof={"reason": reason})
             return
         self._progress.note(f"proving that {self._profile.cell.model} runs in {needed * _MARGIN / 2**20:.0f} MiB")
         with tempfile.TemporaryDirectory() as folder:
@@ -247,20 +297,28 @@ class _Sitting:
             path.write_text(self._job.model_copy(update={"only_serve": True}).model_dump_json(), encoding="utf-8")
             command = [sys.executable, "-m", "evalsuite.profiling.child", str(path)]
             free = self._serve(command, None)
-            limited = self._serve(command, round(needed * _MARGIN)) if free.reason is None else free
+            limited = self._serve(command, round(needed * _MARGIN)) if free.held else free
         self._profile.update(memory_proof=_proof(free, limited, needed))
 
     def _serve(self, command: Sequence[str], limit_bytes: int | None) -> CapResult:
         # A file that is in memory already counts for whoever read it first, which would hide the weights.
-        drop_from_memory(self._path)
+        left = drop_from_memory(self._path)
+        if left is None or left > _STAYED:
+            told = "cannot be told" if left is None else f"{100 * left:.0f} %"
+            reason = (
+                f"the model file could not be dropped from the page cache (left: {told}), so a limit would not count it"
+            )
+            return CapResult(limit_bytes or 0, reason=reason)
         # Without a limit: the same way of starting it, with more than there is.
         limits = self._inputs.limits
         return try_cap(command, limit_bytes or 2**50, timeout_s=limits.load_timeout_s)
 
 
 def _proof(free: CapResult, limited: CapResult, needed: int) -> dict[str, Any]:
-    if limited.method is None:
-        return {"needed_bytes": needed, "reason": limited.reason, "fix": limited.fix}
+    if limited.method is None or not free.held:
+        told = "out of time" if free.timed_out else f"exit code {free.exit_code}"
+        reason = limited.reason or f"the same requests could not be served again without a limit ({told})"
+        return {"needed_bytes": needed, "reason": reason, "fix": limited.fix}
     seconds = [_served_s(result) for result in (free, limited)]
     slower = None if None in seconds or not seconds[0] else seconds[1] / seconds[0] - 1  # type: ignore[operator]
     return {

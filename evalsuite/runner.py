@@ -1,45 +1,18 @@
-"""The parent: starts a worker for each model, stores what it sends, and says why where it fails."""
+"""The parent: has workers score the cells of a plan, stores what they send, and says why where they fail."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from evalsuite.child import ChildProcess
 from evalsuite.continuation import continued
-from evalsuite.plan import Plan, PlannedModel
-from evalsuite.records import Cell, CellStatus, Manifest, Record
+from evalsuite.driver import Launch, RunProgress, Scored, Site, score_cells, why_failed
+from evalsuite.plan import Plan
+from evalsuite.records import Cell, CellStatus, Manifest
 from evalsuite.store import RunWriter
-from evalsuite.worker import Job, WorkItem
 
 __all__ = ["RunProgress", "Site", "Summary", "run_plan"]
-
-
-class RunProgress(Protocol):
-    """Is told how a run gets on."""
-
-    def begin(self, cells: int, items: int) -> None:
-        """Told once, with what is still to do."""
-
-    def cell(self, cell: Cell) -> None:
-        """A cell begins."""
-
-    def advance(self, items: int, tokens: int) -> None:
-        """Items were scored and stored."""
-
-    def note(self, text: str) -> None:
-        """Something worth a line happened."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where a worker finds tasks and data."""
-
-    task_folders: tuple[Path, ...]
-    mirror: Path | None
-    offline: bool
 
 
 @dataclass
@@ -80,109 +53,47 @@ def run_plan(writer: RunWriter, plan: Plan, manifest: Manifest, site: Site, prog
     left = [cell for cells in todo.values() for cell in cells]
     stored = {cell.id: sum(len(cell.chunk(i)) for i in writer.done_chunks(cell)) for cell in left}
     progress.begin(len(left), sum(len(cell.item_indices) - stored[cell.id] for cell in left))
+    taker = _Storing(writer, progress, summary)
     for name, cells in todo.items():
-        _Session(writer, plan, site, progress, summary, plan.models[name]).run(cells)
-    return summary
-
-
-class _Session:
-    """All cells of one model: one worker, and another one after each crash."""
-
-    def __init__(
-        self,
-        writer: RunWriter,
-        plan: Plan,
-        site: Site,
-        progress: RunProgress,
-        summary: Summary,
-        planned: PlannedModel,
-    ) -> None:
-        self._writer = writer
-        self._plan = plan
-        self._site = site
-        self._progress = progress
-        self._summary = summary
-        self._planned = planned
-
-    def run(self, cells: list[Cell]) -> None:
-        """Run `cells`; a crash costs the cell that it happened in, a failure to load costs them all."""
-        left = list(cells)
-        while left:
-            ended = self._work(left)
-            left = [cell for cell in left if cell.id not in ended]
-
-    def _work(self, cells: list[Cell]) -> set[str]:
-        """Run one worker; return the ids of the cells that are over, at least one."""
-        by_id = {cell.id: cell for cell in cells}
-        limits = self._plan.sweep.limits
-        worker = ChildProcess(
-            "evalsuite.worker",
-            self._job(cells).model_dump_json().encode(),
-            self._writer.log_path(self._planned.model.name),
-        )
-        over: set[str] = set()
-        current: str | None = None
-        loaded = False
-        try:
-            while True:
-                wait_s = limits.chunk_timeout_s if loaded else limits.load_timeout_s
-                event = worker.next_event(wait_s)
-                kind = event["event"]
-                if kind == "loaded":
-                    loaded = True
-                elif kind == "cell":
-                    current = event["cell"]
-                    self._progress.cell(by_id[current])
-                elif kind == "chunk":
-                    self._store(by_id[event["cell"]], event)
-                elif kind == "cell_done":
-                    self._writer.finish(by_id[event["cell"]], CellStatus.DONE)
-                    self._summary.done += 1
-                    over.add(event["cell"])
-                elif kind == "cell_failed":
-                    self._fail(by_id[event["cell"]], event)
-                    over.add(event["cell"])
-                elif kind == "finished":
-                    return set(by_id)
-                else:  # load_failed, died, silent
-                    if loaded and current in over:
-                        return over  # it died between two cells: the next worker goes on
-                    lost = [by_id[current]] if loaded and current else None
-                    for cell in lost or cells:
-                        self._fail(cell, event)
-                        over.add(cell.id)
-                    return over
-        finally:
-            worker.stop()
-
-    def _job(self, cells: list[Cell]) -> Job:
-        planned = self._planned
+        planned = plan.models[name]
         assert planned.path is not None
-        work = tuple(
-            WorkItem(
-                cell=cell,
-                task=self._plan.tasks[cell.task],
-                chunks=tuple(sorted(set(range(cell.chunks)) - set(self._writer.done_chunks(cell)))),
-            )
-            for cell in cells
-        )
-        return Job(
+        launch = Launch(
             backend=planned.model.backend,
             model_path=planned.path,
             options=cells[0].options,
-            task_folders=self._site.task_folders,
-            mirror=self._site.mirror,
-            offline=self._site.offline,
-            work=work,
+            tasks=plan.tasks,
+            site=site,
+            limits=plan.sweep.limits,
+            log=writer.log_path(name),
         )
+        score_cells(cells, launch, taker)
+    return summary
 
-    def _store(self, cell: Cell, event: dict[str, Any]) -> None:
-        records = [Record.model_validate(record) for record in event["records"]]
-        self._writer.write_chunk(cell, event["index"], records, wall_s=event["wall_s"], tokens=event["tokens"])
-        self._progress.advance(len(records), event["tokens"])
 
-    def _fail(self, cell: Cell, event: dict[str, Any]) -> None:
-        reason = event["reason"] + (f" (fix: {event['fix']})" if event.get("fix") else "")
+class _Storing:
+    """Stores what workers send as soon as it comes."""
+
+    def __init__(self, writer: RunWriter, progress: RunProgress, summary: Summary) -> None:
+        self._writer = writer
+        self._progress = progress
+        self._summary = summary
+
+    def chunks_left(self, cell: Cell) -> Sequence[int]:
+        return sorted(set(range(cell.chunks)) - set(self._writer.done_chunks(cell)))
+
+    def begin(self, cell: Cell) -> None:
+        self._progress.cell(cell)
+
+    def chunk(self, cell: Cell, scored: Scored) -> None:
+        self._writer.write_chunk(cell, scored.index, scored.records, wall_s=scored.wall_s, tokens=scored.tokens)
+        self._progress.advance(len(scored.records), scored.tokens)
+
+    def done(self, cell: Cell) -> None:
+        self._writer.finish(cell, CellStatus.DONE)
+        self._summary.done += 1
+
+    def failed(self, cell: Cell, event: Mapping[str, Any]) -> None:
+        reason = why_failed(event)
         self._writer.finish(cell, CellStatus.FAILED, reason)
         self._summary.failed += 1
         self._summary.reasons.append(f"{cell.model} × {cell.task}: {reason}")

@@ -5,6 +5,7 @@
     RUN/cells/<id>/records.parquet      all records of the cell, once it is done
     RUN/cells/<id>/cell.json            status, reason, time
     RUN/profiles/<id>/…               what requests took on the device (`profile_store.py`)
+    RUN/spotchecks/…                  items that were scored again on a device (`spot_store.py`)
     RUN/logs/<model>.log                what the worker and its engine printed
     RUN/lock                            held by the process that writes
 
@@ -29,7 +30,7 @@ from evalsuite.records import SCHEMA_VERSION, Cell, CellResult, CellStatus, Mani
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MIGRATIONS", "RunFolder", "RunWriter", "read_json"]
+__all__ = ["MIGRATIONS", "RunFolder", "RunWriter", "read_json", "records_table", "table_records"]
 
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: lambda data: {**data, "schema_version": 2},  # profiles came; such a folder has none
@@ -106,7 +107,7 @@ class RunFolder:
 
     def records(self, cell: Cell) -> list[Record]:
         """Return the records of a cell, in item order; those of finished chunks where the cell is not done."""
-        return [_record(row) for row in self.table(cell).to_pylist()]
+        return table_records(self.table(cell))
 
     def table(self, cell: Cell, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the records of a cell as a table with the fields of `Record` as columns (JSON fields as text)."""
@@ -173,10 +174,7 @@ class RunWriter(RunFolder):
 
     def write_chunk(self, cell: Cell, index: int, records: Sequence[Record], *, wall_s: float, tokens: int) -> None:
         """Store the records of one chunk, with what they took."""
-        import pyarrow as pa
-
-        table = pa.Table.from_pylist([_row(r) for r in records], schema=_schema())
-        table = table.replace_schema_metadata({"wall_s": repr(wall_s), "tokens": str(tokens)})
+        table = records_table(records).replace_schema_metadata({"wall_s": repr(wall_s), "tokens": str(tokens)})
         self.write_table(_chunk_path(self.path / "cells" / cell.id, index), table)
 
     def finish(self, cell: Cell, status: CellStatus, reason: str | None = None) -> CellResult:
@@ -279,6 +277,18 @@ def _schema() -> pa.Schema:
             ("target_hash", pa.string()),
         ]
     )
+
+
+def records_table(records: Sequence[Record]) -> pa.Table:
+    """Return records as a table with the fields of `Record` as columns (JSON fields as text)."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([_row(record) for record in records], schema=_schema())
+
+
+def table_records(table: pa.Table) -> list[Record]:
+    """Return the records of a table that `records_table` has made."""
+    return [_record(row) for row in table.to_pylist()]
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from evalsuite.analysis.profiles import Profile
 from evalsuite.estimates import carbon_g
 from evalsuite.records import Kind, ReadingLabel, RequestRow
 from evalsuite.stats.energy import EnergyFigure, Quantity, Rules, per, per_correct, per_thousand, request_energy
+from evalsuite.stats.power_series import Span
 
 __all__ = ["energies"]
 
@@ -39,15 +40,20 @@ def _row(profile: Profile, language: str, kind: Kind) -> EnergyRow:
         if watts is not None:
             return _estimated(profile, language, kind, watts)
         return _unavailable(profile, language, kind)
-    idle = [(start / 1e9, end / 1e9) for start, end in profile.facts.idle[-2:]]
-    figure = request_energy(
-        series,
-        [(r.start_ns / 1e9, r.end_ns / 1e9) for r in rows],
-        idle[0] if idle else None,
-        idle[1] if len(idle) > 1 else None,
-        Rules(),
-    )
+    spans = [(r.start_ns / 1e9, r.end_ns / 1e9) for r in rows]
+    figure = request_energy(series, spans, *_idle_around(profile, rows), Rules())
     return _made(profile, language, kind, rows, figure)
+
+
+def _idle_around(profile: Profile, rows: Sequence[RequestRow]) -> tuple[Span | None, Span | None]:
+    """Return the stretches without work before and after, in seconds; one of another sitting may lie elsewhere."""
+    begun = min((r.start_ns for r in rows), default=0)
+    ended = max((r.end_ns for r in rows), default=0)
+    idle = [(start, end, (start / 1e9, end / 1e9)) for start, end in profile.facts.idle]
+    return (
+        next((span for _, end, span in reversed(idle) if end <= begun), None),
+        next((span for start, _, span in idle if start >= ended), None),
+    )
 
 
 def _made(profile: Profile, language: str, kind: Kind, rows: Sequence[RequestRow], figure: EnergyFigure) -> EnergyRow:
@@ -75,7 +81,7 @@ def _made(profile: Profile, language: str, kind: Kind, rows: Sequence[RequestRow
         carbon_note=note,
         mean_w=figure.mean_w,
         idle_w=(figure.idle_before_w, figure.idle_after_w),
-        flags=figure.flags,
+        flags=(*figure.flags, *_disturbed(profile, language, kind)),
         fix=None if told else "measure for longer (--energy-s), or with a meter that updates more often",
     )
 
@@ -86,10 +92,25 @@ def _pieces(gross: Quantity, rows: Sequence[RequestRow]) -> tuple[Quantity, Quan
     return (
         per(gross, sum(r.prompt_tokens + r.output_tokens for r in rows), "tokens"),
         per_thousand(gross, sum(r.prompt_chars + r.output_chars for r in rows)),
-        per_correct(gross, sum(judged), len(judged))
+        _per_right_answer(gross, rows)
         if judged
         else Quantity(None, reason="these requests have no right or wrong answer"),
     )
+
+
+def _per_right_answer(gross: Quantity, rows: Sequence[RequestRow]) -> Quantity:
+    """Return joules per right answer; a message that was asked several times is one item, as its answer is always the same."""
+    right = {r.id: bool(r.right) for r in rows}
+    return per_correct(per(gross, len(rows) / len(right)), sum(right.values()), len(right))
+
+
+def _disturbed(profile: Profile, language: str, kind: Kind) -> tuple[str, ...]:
+    """Return what disturbed the block of a language."""
+    found = [s for s in profile.facts.stretches if (s.block, s.language, s.kind) == ("energy", language, kind)]
+    last = found[-1] if found else None
+    if last is None:
+        return ()
+    return (last.noise if last.noisy else ()) + (last.throttle_reasons if last.throttled else ())
 
 
 def _estimated(profile: Profile, language: str, kind: Kind, watts: float) -> EnergyRow:
@@ -120,8 +141,7 @@ def _estimated(profile: Profile, language: str, kind: Kind, watts: float) -> Ene
 
 
 def _unavailable(profile: Profile, language: str, kind: Kind) -> EnergyRow:
-    asked = profile.facts.cell.settings.meters
-    reason = "power was not asked for (--meter none)" if asked == ("none",) else _NO_METER
+    reason, fix = _why_none(profile)
     nothing = Quantity(None, reason=reason)
     return EnergyRow(
         model=profile.model,
@@ -140,8 +160,23 @@ def _unavailable(profile: Profile, language: str, kind: Kind) -> EnergyRow:
         mean_w=None,
         idle_w=(None, None),
         flags=(),
-        fix=_NO_METER_FIX,
+        fix=fix,
     )
+
+
+def _why_none(profile: Profile) -> tuple[str, str]:
+    """Return why there is not one value of power, and what would help."""
+    asked, source = profile.facts.cell.settings.meters, profile.primary
+    if source is not None:
+        return "; ".join((f"the power meter {source.id} gave no value", *source.failures[:1])), _NO_METER_FIX
+    if asked == ("none",):
+        return "power was not asked for (--meter none)", _NO_METER_FIX
+    if "log" in asked:
+        return "the log of the meter was not imported yet", "`evalsuite meter import RUN LOG`"
+    lacking = next((m for m in profile.facts.meters if m.name in asked and not m.available), None)
+    if lacking is not None:
+        return f"the power meter {lacking.name}: {lacking.told}", lacking.fix or _NO_METER_FIX
+    return _NO_METER, _NO_METER_FIX
 
 
 def _carbon(profile: Profile, joules: float | None) -> tuple[float | None, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from evalsuite.analysis.profile_rows import CurveRow, LatencyRow, Spread, TaxRow, ThreadsRow
@@ -41,7 +43,7 @@ def _latency(profile: Profile, language: str, kind: Kind) -> LatencyRow | None:
         flagged=flagged,
         total=_spread([r.total_s for r in rows]),
         ttft=_spread([r.ttft_s for r in rows]),
-        step=_spread([step for r in rows for step in r.steps_s]),
+        step=_steps([step for r in rows for step in r.steps_s]),
         prefill_rate=_median([r.prompt_tokens / r.prefill_s for r in rows]),
         decode_rate=_median([len(r.steps_s) / sum(r.steps_s) for r in answered]),
         decode_chars=_median([r.output_chars * len(r.steps_s) / r.output_tokens / sum(r.steps_s) for r in answered]),
@@ -56,6 +58,20 @@ def _latency(profile: Profile, language: str, kind: Kind) -> LatencyRow | None:
 
 def _spread(values: Sequence[float]) -> Spread:
     return Spread(_median(values), _quantile(values, 0.95), _quantile(values, 0.99))
+
+
+def _steps(values: Sequence[float]) -> Spread:
+    """Return the distribution of times between tokens, without intervals: those of one request are not independent."""
+    spread = _spread(values)
+
+    def bare(estimate: Estimate) -> Estimate:
+        if estimate.low is None:
+            return estimate
+        return Estimate(
+            estimate.value, None, None, estimate.n, estimate.method, "steps of a request are not independent"
+        )
+
+    return Spread(bare(spread.median), bare(spread.p95), bare(spread.p99))
 
 
 def _median(values: Sequence[float]) -> Estimate:
@@ -93,12 +109,14 @@ def taxes(
             time=_ratio(profile, language, reference, kind, lambda r: r.total_s),
             energy=_energy_ratio(
                 energy.get((profile.model, language, kind)), energy.get((profile.model, reference, kind))
-            ),
+            )
+            if reference in profile.languages
+            else Quantity(None, reason=_without(reference)),
         )
         for profile in profiles
         for kind in Kind
         for language in profile.languages
-        if (reference := reference_of(language)) in profile.languages and reference is not None
+        if (reference := reference_of(language)) is not None
         if profile.timed(language, kind)[0]
     )
 
@@ -107,11 +125,20 @@ def _ratio(
     profile: Profile, language: str, reference: str, kind: Kind, measure: Callable[[RequestRow], float]
 ) -> Estimate:
     """Return the ratio over the same content in the same round, so that a drift of the device meets both alike."""
+    if reference not in profile.languages:
+        return Estimate(None, None, None, 0, "geometric", _without(reference))
     here, there = (
         {(r.round, r.sitting, r.id): measure(r) for r in profile.timed(code, kind)[0]} for code in (language, reference)
     )
-    both = sorted(here.keys() & there.keys())
-    return geometric_ratio([here[key] for key in both], [there[key] for key in both])
+    # The same content in other rounds is no new content: its rounds are averaged first.
+    logs: dict[str, list[float]] = {}
+    for key in sorted(here.keys() & there.keys()):
+        logs.setdefault(key[2], []).append(math.log(here[key] / there[key]))
+    return geometric_ratio([math.exp(statistics.fmean(found)) for found in logs.values()], [1.0] * len(logs))
+
+
+def _without(reference: str) -> str:
+    return f"the reference {reference} was not measured"
 
 
 def _energy_ratio(here: Quantity | None, there: Quantity | None) -> Quantity:
@@ -139,7 +166,9 @@ def curve(profiles: Iterable[Profile]) -> tuple[CurveRow, ...]:
             tokens=point.tokens,
             prefill_s=point.prefill_s,
             prefill_rate=point.tokens / point.prefill_s if point.prefill_s else None,
-            decode_rate=_median([1 / step for step in point.steps_s]),
+            decode_rate=_median([1 / step for step in point.steps_s])
+            if point.reason is None
+            else Estimate(None, None, None, 0, "order statistics", point.reason),
             cache=point.kv_bytes,
             peak_rss=point.peak_rss if point.reason is None else None,
             reason=point.reason,

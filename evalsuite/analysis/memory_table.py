@@ -21,6 +21,9 @@ def _row(facts: ProfileFacts) -> MemoryRow:
     serving = phases.get(SERVING_PHASE, MemoryPhase(phase=SERVING_PHASE))
     program = phases.get(BASELINE_PHASE)
     proven, basis = _basis(facts)
+    needed, unknown_because = needed_memory(facts)
+    if unknown_because is not None:
+        proven, basis = False, unknown_because
     loads = {load.kind: (load.seconds, load.reason) for load in facts.loads}
     unknown = (None, "not measured")
     return MemoryRow(
@@ -34,7 +37,7 @@ def _row(facts: ProfileFacts) -> MemoryRow:
         anonymous=None if serving.rss_anon is None else serving.rss_anon + (serving.rss_shmem or 0),
         vram=serving.vram,
         peak_rss=serving.peak_rss,
-        needed=needed_memory(facts),
+        needed=needed,
         basis=basis,
         proven=proven,
         load_cold=loads.get("cold", unknown),
@@ -60,8 +63,10 @@ def _basis(facts: ProfileFacts) -> tuple[bool, str]:
             True,
             f"proven: served the longest requests under a limit of {mib} ({proof['method']}), as fast as without",
         )
-    if proof["oom_killed"] or not proof["held"]:
+    if proof["oom_killed"]:
         return False, f"observed peak: under a limit of {mib} it was ended by the system, so it needs more"
+    if not proof["held"]:
+        return False, f"observed peak: under a limit of {mib} it did not get to its end"
     slower = proof["slower"]
     told = "how fast is not known" if slower is None else f"{100 * slower:.0f} % slower than without"
     return False, f"observed peak: under a limit of {mib} it served the requests, but {told}"

@@ -16,6 +16,8 @@ __all__ = ["Profile", "load_profiles"]
 
 LATENCY = "latency"
 ENERGY = "energy"
+_RESET = "counter_reset"
+"""Flag of a sample before which a counter was reset (`meters/plugs.py`, `meters/rapl.py`)."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,17 @@ class Profile:
     def series(self) -> PowerSeries | None:
         """What the primary source said; none where there is none."""
         source = self.primary
-        rows = sorted((row for row in self.power if source and row.source == source.id), key=lambda row: row.t_ns)
+        # Only of the sitting that made the blocks: after a restart the clock begins anew.
+        last = max((r.sitting for r in self.requests if r.block == ENERGY), default=0)
+        of_source = (row for row in self.power if source and row.source == source.id and row.sitting == last)
+        rows = sorted(of_source, key=lambda row: row.t_ns)
         if source is None or not rows:
             return None
         return PowerSeries(
             t_s=np.array([row.t_ns for row in rows]) / 1e9,
             power_w=_column([row.power_w for row in rows]),
-            energy_j=_column([row.energy_j for row in rows]),
+            # What was lost with a reset is not known, so nothing may be counted across it.
+            energy_j=_column([None if _RESET in row.flags else row.energy_j for row in rows]),
             nominal_hz=source.nominal_hz,
             quantum_j=source.quantum_j,
             quantum_w=source.quantum_w,

@@ -25,9 +25,14 @@ def profile_readings(path: Path) -> list[Reading]:
         StoreError: The folder cannot be read.
     """
     tables = device_tables(load_run(path))
+    estimated = {(row.model, row.kind) for row in tables.energies if row.label is ReadingLabel.ESTIMATED}
     return [
         *(reading for row in tables.latencies for reading in _of_latency(row)),
-        *(reading for tax in tables.taxes for reading in _of_tax(tax)),
+        *(
+            reading
+            for tax in tables.taxes
+            for reading in _of_tax(tax, energy_estimated=(tax.model, tax.kind) in estimated)
+        ),
         *(reading for held in tables.memory for reading in _of_memory(held)),
         *(reading for point in tables.curve for reading in _of_curve(point)),
         *(reading for rates in tables.threads for reading in _of_threads(rates)),
@@ -96,19 +101,21 @@ def _of_latency(row: LatencyRow) -> Iterator[Reading]:
         yield about.reading(name, unit, value, "mean of a request", n=row.n)
 
 
-def _of_tax(row: TaxRow) -> Iterator[Reading]:
+def _of_tax(row: TaxRow, *, energy_estimated: bool) -> Iterator[Reading]:
     about = _About(row.model, row.language, row.kind.value)
     scope = f"relative to {row.reference}, same content"
     yield about.reading("token_tax.tokens", "ratio", row.tokens, scope)
     yield about.reading("token_tax.time", "ratio", row.time, scope)
     cache = f"{scope}; of the cache, whose cells are tokens"
     yield about.reading("token_tax.memory", "ratio", row.tokens, cache, label=ReadingLabel.DERIVED)
-    yield about.reading("token_tax.energy", "ratio", row.energy, scope, label=ReadingLabel.DERIVED)
+    label = ReadingLabel.ESTIMATED if energy_estimated else ReadingLabel.DERIVED
+    yield about.reading("token_tax.energy", "ratio", row.energy, scope, label=label)
 
 
 def _of_memory(row: MemoryRow) -> Iterator[Reading]:
     about = _About(row.model)
-    scope = f"peak while serving requests, context of {row.context} tokens"
+    room = "" if row.context is None else f", context of {row.context} tokens"
+    scope = f"peak while serving requests{room}"
     for name, value, told in (
         ("memory.needed_bytes", row.needed, row.basis),
         ("memory.weights_mapped_bytes", row.weights, scope),

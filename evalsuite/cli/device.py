@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from evalsuite.records import Limits, Manifest, ProfileCell, Sweep
     from evalsuite.store import RunWriter
 
-__all__ = ["device_plan", "make_manifest", "measure_device", "write_report"]
+__all__ = ["check_device", "device_plan", "make_manifest", "measure_device", "temperature_c", "write_report"]
 
 
 def make_manifest(plan: Plan, profiles: Sequence[ProfileCell] = ()) -> Manifest:
@@ -44,30 +44,50 @@ def make_manifest(plan: Plan, profiles: Sequence[ProfileCell] = ()) -> Manifest:
     )
 
 
-def device_plan(plan: Plan, sweep: Sweep) -> ProfilePlan:
-    """Return the profiles that a sweep asks for on this device.
+def check_device(sweep: Sweep) -> None:
+    """Refuse what this device cannot measure: a typing mistake should not cost a download.
 
     Raises:
+        InputError: There is no meter of a name, or no such grid.
         MeterError: A power meter that was named cannot be read.
-        DataMissingError: No language has requests.
     """
     from evalsuite.estimates import grid_intensity
-    from evalsuite.machine import usable_cores
-    from evalsuite.meters.device import read_device
-    from evalsuite.profile_plan import plan_profiles
     from evalsuite.profiling.power import check_meters
 
     if sweep.profile is not None:
         check_meters(sweep.profile.meters)
         if sweep.profile.grid:
             grid_intensity(sweep.profile.grid)
+
+
+def device_plan(plan: Plan, sweep: Sweep) -> ProfilePlan:
+    """Return the profiles that a sweep asks for on this device.
+
+    Raises:
+        DataMissingError: No language has requests.
+    """
+    from evalsuite.machine import usable_cores
+    from evalsuite.meters.device import read_device
+    from evalsuite.profile_plan import plan_profiles
+
     asked = [language for code, language in plan.languages.items() if code in sweep.languages]
     models = {name: (planned.model, planned.path) for name, planned in plan.models.items()}
-    return plan_profiles(plan.sweep, asked, models, read_device().fingerprint, usable_cores())
+    device = read_device()
+    mode = ", ".join(told or "" for told in (device.power_mode, device.platform_profile, device.governor))
+    return plan_profiles(plan.sweep, asked, models, device.fingerprint, usable_cores(), mode=mode)
 
 
-def measure_device(writer: RunWriter, profiles: ProfilePlan, limits: Limits) -> ProfileSummary:
-    """Measure what is not measured yet, and show how it gets on."""
+def measure_device(
+    writer: RunWriter, profiles: ProfilePlan, limits: Limits, *, start_c: float | None = None
+) -> ProfileSummary:
+    """Measure what is not measured yet, and show how it gets on.
+
+    Args:
+        writer: The run folder, locked.
+        profiles: What to measure.
+        limits: When to give up.
+        start_c: Temperature of the device before other work was done, in °C.
+    """
     from evalsuite.profiler import ProfileInputs, run_profiles
 
     bar = _ProfileBar()
@@ -79,9 +99,17 @@ def measure_device(writer: RunWriter, profiles: ProfilePlan, limits: Limits) -> 
         limits=limits,
     )
     try:
-        return run_profiles(writer, inputs, bar)
+        return run_profiles(writer, inputs, bar, start_c=start_c)
     finally:
         bar.stop()
+
+
+def temperature_c() -> float | None:
+    """Return the temperature of the hottest sensor; none where there is none."""
+    from evalsuite.meters.source import Site
+    from evalsuite.meters.thermal import read_thermal
+
+    return read_thermal(Site()).hottest_c
 
 
 def write_report(folder: Path) -> Path:

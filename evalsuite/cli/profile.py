@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.common import IncludeOption, JsonOption, OfflineOption, console, names, print_json, show_skips, told
-from evalsuite.cli.device import device_plan, make_manifest, measure_device, write_report
+from evalsuite.cli.device import check_device, device_plan, make_manifest, measure_device, write_report
 from evalsuite.cli.request import LangsOption, Request
 from evalsuite.errors import InputError
 
@@ -37,7 +37,7 @@ MeterOption = Annotated[
     typer.Option(
         "--meter",
         help="Power meter NAME or NAME:ADDRESS (see `evalsuite doctor`); may be repeated, the first counts. "
-        "Default: auto, what this machine has; none: no power.",
+        "Default: auto, what this machine has; none: no power; log: a meter whose log is imported afterwards.",
     ),
 ]
 WattsOption = Annotated[
@@ -59,7 +59,9 @@ CurveOption = Annotated[
 EnergyOption = Annotated[
     float | None,
     typer.Option(
-        "--energy-s", min=1.0, help="Seconds of requests for each figure of energy, and of idle time. Default 60."
+        "--energy-s",
+        min=60.0,
+        help="Seconds of requests for each figure of energy, and of idle time. At least 60, the default.",
     ),
 ]
 ProveOption = Annotated[bool, typer.Option("--prove-memory/--no-prove-memory", help="Run again under a memory limit.")]
@@ -119,6 +121,7 @@ def command(
     with RunWriter(folder) as writer:
         if writer.exists:
             _ = writer.manifest
+        check_device(asked)
         plan = request.plan(download=True)
         profiles = device_plan(plan, asked)
         show_skips((*plan.skips, *profiles.skips))

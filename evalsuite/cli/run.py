@@ -18,7 +18,7 @@ from evalsuite.cli.common import (
     show_skips,
     told,
 )
-from evalsuite.cli.device import check_device, device_plan, make_manifest, measure_device, write_report
+from evalsuite.cli.device import check_device, device_plan, make_manifest, measure_device, temperature_c, write_report
 from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
 
 if TYPE_CHECKING:
@@ -71,12 +71,13 @@ def command(
         show_skips((*plan.skips, *(profiles.skips if profiles else ())))
         site = Site(tuple(task_folders(plan.sweep.include)), mirror_from(request.data), request.offline)
         bar = RunBar()
+        start_c = temperature_c() if profiles else None
         try:
             summary = run_plan(writer, plan, make_manifest(plan, profiles.cells if profiles else ()), site, bar)
         finally:
             bar.stop()
         if profiles is not None:
-            measured = measure_device(writer, profiles, asked.limits)
+            measured = measure_device(writer, profiles, asked.limits, start_c=start_c)
             summary.add_profiles(measured.done, measured.already_done, measured.reasons)
     page = write_report(folder) if report and (summary.done or summary.already_done or plan.cells) else None
     _tell(folder, page, plan, summary, as_json)

@@ -26,6 +26,8 @@ class ProfileJob(Frozen):
     """A running text, for contexts of a wanted length."""
     rounds_done: int = 0
     """Rounds that are stored already."""
+    lengths_done: tuple[int, ...] = ()
+    """Lengths of context that are stored already."""
     sitting: int = 0
     """How often this profile was begun before."""
     stored: tuple[str, ...] = ()

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from evalsuite.records import Load
 
-__all__ = ["drop_from_memory", "time_load"]
+__all__ = ["drop_from_memory", "resident_share", "time_load"]
 
 _STILL_THERE = 0.02
-"""Share of a file in memory from which on a load is not called cold."""
+"""Share of a file in memory from which on a load is not called cold; and that may be missing for a warm one."""
 
 
 def time_load(kind: str, path: Path, load: Callable[[], object]) -> Load:
@@ -32,6 +32,8 @@ def time_load(kind: str, path: Path, load: Callable[[], object]) -> Load:
             reason = "this system does not let a program drop a file from its page cache"
         elif left > _STILL_THERE:
             reason = f"{100 * left:.0f} % of the file stayed in the page cache, so that the load was not cold"
+    elif (there := resident_share(path)) is not None and there < 1 - _STILL_THERE:
+        reason = f"only {100 * there:.0f} % of the file were in the page cache, so that the load was not warm"
     start = time.monotonic()
     load()
     seconds = time.monotonic() - start
@@ -45,6 +47,12 @@ def drop_from_memory(path: Path) -> float | None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return _resident_share(file.fileno())
+
+
+def resident_share(path: Path) -> float | None:
+    """Return the share of a file that the system has in memory; none where it cannot be told."""
+    with path.open("rb") as file:
         return _resident_share(file.fileno())
 
 

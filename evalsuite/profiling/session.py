@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, Self
 
-from evalsuite.backends.llamacpp.stream import Stream, StreamedRequest
+from evalsuite.backends.llamacpp.stream import Stream, StreamedRequest, start_engine
 from evalsuite.errors import EvalsuiteError
 from evalsuite.meters.source import Site
 from evalsuite.profiling.loads import time_load
@@ -32,6 +32,8 @@ __all__ = ["Session", "serve_longest"]
 
 _CELL_STEP = 256
 _SPARE_CELLS = 8
+_SETTLE_S = 0.3
+"""Time for the parent to store what was sent, which must not disturb the next request."""
 _THREAD_PREFILL = 256
 _THREAD_STEPS = 24
 _THREAD_REPEATS = 3
@@ -45,6 +47,7 @@ class _Job(Protocol):
     texts: tuple[ProfileText, ...]
     long: str
     rounds_done: int
+    lengths_done: tuple[int, ...]
     sitting: int
     stored: tuple[str, ...]
 
@@ -65,7 +68,8 @@ class Session:
         self._texts = by_kind(job.texts)
         site = site or Site()
         self._watch = Watch(site, job.model_path)
-        self._power = Power(site, self._settings.meters)
+        # Energy that is stored is whole, and what is read now would not belong to it.
+        self._power = Power(site, ("none",) if "energy" in job.stored else self._settings.meters)
         self._stream: Stream | None = None
         self._took_s: dict[tuple[str, Kind], list[float]] = {}
 
@@ -92,16 +96,18 @@ class Session:
         self._send_memory(self._watch.end_phase())
         self._load()
         self._warm_up()
-        self._send("meters", found=[found.model_dump(mode="json") for found in self._power.open()])
-        with_energy = self._power.update_hz is not None and "energy" not in self._job.stored
+        if "energy" not in self._job.stored:
+            self._send("meters", found=[found.model_dump(mode="json") for found in self._power.open()])
+        with_energy = self._power.update_hz is not None
         if with_energy:
             self._idle("before")
         self._rounds()
         if with_energy:
             self._energy()
             self._idle("after")
+        self._send_power(self._power.stop())
+        if with_energy:
             self._send("part", name="energy")
-        self._send("power", **self._power.stop())
         if "threads" not in self._job.stored:
             self._threads()
         if "curve" not in self._job.stored:
@@ -110,6 +116,8 @@ class Session:
     # --- loading
 
     def _load(self) -> None:
+        # What a library does once would else count for the cold load alone.
+        start_engine()
         kinds = ("warm",) if "loads" in self._job.stored else ("cold", "warm")
         for kind in kinds:
             if self._stream is not None:
@@ -140,7 +148,8 @@ class Session:
             file_bytes=self._job.model_path.stat().st_size,
             context=self.stream.cells,
             buffers={kind: getattr(buffers, kind) for kind in ("model", "kv", "compute", "output")},
-            clock_offset_s=time.time() - time.monotonic(),
+            # It belongs to the sitting that measures energy.
+            **({} if "energy" in self._job.stored else {"clock_offset_s": time.time() - time.monotonic()}),
         )
 
     def _warm_up(self) -> None:
@@ -167,8 +176,12 @@ class Session:
                 self._send("beat")
             stretch = self._watch.end_stretch("latency", number, self._job.sitting)
             self._send("round", number=number, rows=_dump(rows), stretches=_dump([stretch]))
-            self._send("power", **self._power.drain())
-        self._send_memory(self._watch.end_phase(self.stream.cells))
+            self._send_power(self._power.drain())
+            time.sleep(_SETTLE_S)
+        served = self._watch.end_phase(self.stream.cells)
+        if self._job.rounds_done < self._settings.rounds:
+            # Otherwise it is of the warm-up alone, and what is stored is of the requests.
+            self._send_memory(served)
 
     def _row(self, block: str, number: int, text: ProfileText) -> RequestRow:
         served, right = self._serve(text)
@@ -221,7 +234,8 @@ class Session:
                     self._send("beat")
                 stretch = self._watch.end_stretch("energy", 0, self._job.sitting, language=language, kind=kind)
                 self._send("block", rows=_dump(rows), stretches=_dump([stretch]))
-                self._send("power", **self._power.drain())
+                self._send_power(self._power.drain())
+                time.sleep(_SETTLE_S)
 
     def _typical(self, language: str, kind: Kind) -> float:
         """Return how long such a request takes, in seconds; asks one where none was asked in this sitting."""
@@ -257,12 +271,17 @@ class Session:
         self._send("part", name="threads")
 
     def _curve(self) -> None:
-        for length in self._settings.curve:
+        for place, length in enumerate(self._settings.curve):
+            if length in self._job.lengths_done:
+                continue
+            self._send("curve_begins", tokens=length)
+            self._watch.begin_stretch()
             self._watch.begin_phase(f"context of {length} tokens")
             point = self._curve_point(length)
+            stretch = self._watch.end_stretch("curve", place, self._job.sitting)
             memory = self._watch.end_phase(self.stream.cells or None)
             point = point.model_copy(update={"peak_rss": memory.peak_rss})
-            self._send("curve", point=point.model_dump(mode="json"))
+            self._send("curve", point=point.model_dump(mode="json"), stretches=_dump([stretch]))
             if point.reason is None:
                 self._send_memory(memory)
         self._send("part", name="curve")
@@ -271,7 +290,7 @@ class Session:
         steps = self._settings.curve_steps
         try:
             self.stream.open_context(length + steps)
-            prefill_s, steps_s = self.stream.fill(self._long_tokens(length), steps)
+            prefill_s, steps_s = self.stream.fill(self._long_tokens(length), steps, beat=lambda: self._send("beat"))
         except EvalsuiteError as error:
             return CurvePoint(tokens=length, prefill_s=None, reason=error.problem)
         buffers = self.stream.buffers()
@@ -286,6 +305,11 @@ class Session:
     def _long_tokens(self, count: int) -> list[int]:
         tokens = self.stream.prompt_tokens(self._job.long)
         return (tokens * (-(-count // len(tokens))))[:count]
+
+    def _send_power(self, fields: dict[str, Any]) -> None:
+        rows = [{**row, "sitting": self._job.sitting} for row in fields["rows"]]
+        if fields["sources"]:
+            self._send("power", sources=fields["sources"], rows=rows)
 
     def _send_memory(self, phase: Any) -> None:
         self._send("memory", phase=phase.model_dump(mode="json"))

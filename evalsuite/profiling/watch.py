@@ -73,7 +73,8 @@ class Watch:
 
     def _weights(self) -> int | None:
         try:
-            return mapped_file_bytes(self._model, root=self._site.root)
+            # A file that is read and not mapped has its weights in anonymous memory.
+            return mapped_file_bytes(self._model, root=self._site.root) or 0
         except MeterError:
             return None
 
@@ -83,8 +84,8 @@ class Watch:
         """Begin a stretch of time."""
         self._begun_ns = time.monotonic_ns()
         self._thermal.add(read_thermal(self._site))
-        # The parent, which stores what comes, belongs to the measurement.
-        self._load = LoadTrack([os.getpid(), os.getppid()], root=self._site.root)
+        # The parent, which stores what comes, disturbs like any other process.
+        self._load = LoadTrack([os.getpid()], root=self._site.root)
         self._load.look()
 
     def end_stretch(
@@ -129,6 +130,8 @@ def _phase(found: PhaseMemory, context: int | None, weights: int | None, vram: i
         rss_shmem=found.rss_shmem_bytes,
         weights_mapped=weights,
         vram=vram,
+        swap=found.swap_bytes,
+        major_faults=found.major_faults,
         available=found.available_min_bytes,
         looks=found.looks,
         since_start=found.peak_since == "process start",

@@ -24,6 +24,7 @@ from evalsuite.records.profile import (
     needed_memory,
 )
 from evalsuite.records.results import Cell, CellResult, CellStatus, Reading, ReadingLabel, Record, Skip
+from evalsuite.records.spot import SpotCell, SpotCheck
 from evalsuite.records.sweep import DEQUANTISED, Kind, Limits, ModelRef, ProfileSettings, PromptForm, Sweep
 
 __all__ = [
@@ -62,6 +63,8 @@ __all__ = [
     "Sha256",
     "Skip",
     "Source",
+    "SpotCell",
+    "SpotCheck",
     "Stretch",
     "Sweep",
     "Task",

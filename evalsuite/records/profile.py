@@ -30,6 +30,10 @@ __all__ = [
 
 BASELINE_PHASE = "before the model"
 """Name of the phase in which memory is that of the program alone."""
+_MAPPED = "_Mapped"
+"""End of llama.cpp's name for weights that are read from the mapped file."""
+_IN_MEMORY = 0.98
+"""Share of the mapped weights that must be in memory: what was evicted is read again for each token."""
 SERVING_PHASE = "serving requests"
 """Name of the phase in which memory is that of the requests."""
 
@@ -120,6 +124,9 @@ class MemoryPhase(Frozen):
     weights_mapped: int | None = None
     """The part of the model file that was in memory."""
     vram: int | None = None
+    swap: int | None = None
+    major_faults: int | None = None
+    """Page faults that had to read from storage: many, where weights do not stay in memory."""
     available: int | None = None
     """Least memory that the whole system had left."""
     looks: int = 0
@@ -209,6 +216,7 @@ class PowerRow(Frozen):
     """One look at a power source."""
 
     source: str
+    sitting: int = 0
     t_ns: int
     power_w: float | None
     energy_j: float | None
@@ -254,12 +262,28 @@ class ProfileFacts(Frozen):
     """UNIX time minus monotonic time when it began, so that logs of other devices can be joined."""
 
 
-def needed_memory(facts: ProfileFacts) -> int | None:
-    """Return the most that serving requests took: anonymous and shared memory, mapped weights, memory of an accelerator; bytes.
+def needed_memory(facts: ProfileFacts) -> tuple[int | None, str | None]:
+    """Return what serving requests took, in bytes, or why that is not known.
 
-    None where one of the first two was not measured. What the weights take is their size in memory, not the file's.
+    Anonymous and shared memory, the mapped weights that were in memory, and memory of an accelerator. Weights that the
+    engine has rearranged for the processor lie in anonymous memory too; their pages of the file can be dropped, and are
+    not counted twice.
     """
     phase = next((phase for phase in facts.memory if phase.phase == SERVING_PHASE), None)
     if phase is None or phase.rss_anon is None or phase.weights_mapped is None:
-        return None
-    return phase.rss_anon + (phase.rss_shmem or 0) + phase.weights_mapped + (phase.vram or 0)
+        return None, "the system does not tell the memory of a process by its parts"
+    model = facts.buffers.get("model", {})
+    mapped = sum(size for device, size in model.items() if device.endswith(_MAPPED))
+    elsewhere = [device for device in model if not device.startswith("CPU") and not device.endswith(("_Host", _MAPPED))]
+    if elsewhere and phase.vram is None:
+        return None, f"weights lie in the memory of {', '.join(elsewhere)}, whose use the system does not tell"
+    if phase.weights_mapped < _IN_MEMORY * mapped:
+        share = 100 * phase.weights_mapped / mapped
+        return None, f"only {share:.0f} % of the weights were in memory: the device has too little of it"
+    if phase.swap:
+        return None, "parts of the program were swapped out: the device has too little memory"
+    rearranged = sum(
+        size for device, size in model.items() if device.startswith("CPU") and not device.endswith(_MAPPED)
+    )
+    weights = max(0, phase.weights_mapped - rearranged)
+    return phase.rss_anon + (phase.rss_shmem or 0) + weights + (phase.vram or 0), None

@@ -100,11 +100,11 @@ class ProfileSettings(Frozen):
     """Power meters, as NAME or NAME:ADDRESS; the first is the primary one. `auto` takes what this machine has, `none` nothing."""
     energy_kinds: tuple[Kind, ...] = (Kind.CLASSIFICATION,)
     """What is repeated for as long as an energy figure needs, where there is a power meter."""
-    energy_s: Annotated[float, Field(gt=0)] = 60.0
+    energy_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """Shortest stretch of requests for which an energy figure is given."""
-    idle_s: Annotated[float, Field(gt=0)] = 60.0
+    idle_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     """Time without work before and after, with the model loaded, where there is a power meter."""
-    watts: Annotated[float, Field(gt=0)] | None = None
+    watts: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Power under load, given by the user: energy is then estimated, and labelled so."""
     grid: str | None = None
     """Carbon intensity in g/kWh, or a country (ISO 3166-1 alpha-3)."""

@@ -14,6 +14,7 @@ from evalsuite.analysis import load_run
 from evalsuite.analysis.device_tables import device_tables
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
+from evalsuite.analysis.spotcheck import spot_tables
 from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.catalog.paths import data_root
 from evalsuite.errors import StoreError
@@ -30,8 +31,10 @@ from evalsuite.report.provenance import (
     task_items,
 )
 from evalsuite.report.sections import build_sections
+from evalsuite.report.spot import SpotSection, SpotShown, build_spot
 from evalsuite.report.summary import summarise
-from evalsuite.report.text import load_text
+from evalsuite.report.text import Text, load_text
+from evalsuite.store import RunFolder
 
 __all__ = ["build_report", "render"]
 
@@ -54,7 +57,8 @@ def build_report(run_path: Path, out: Path, *, tell: Callable[[str], None] | Non
     _write(out, render(run, tables))
     if tell is not None:
         text = load_text(data_root("reports") / "strings")
-        for line in Notices(tables.flags, Names(run, text), text).lines:
+        spot = _spot(run, text)
+        for line in (*Notices(tables.flags, Names(run, text), text).lines, *(spot.lines if spot else ())):
             tell(line)
     return out
 
@@ -80,6 +84,7 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
     # A run that only measures a device has no scores to speak of.
     asked_items = bool(run.manifest.cells or run.manifest.tasks) or not run.profiles
     device = build_device(run, device_tables(run), names, text)
+    spot = _spot(run, text)
     return {
         "t": text,
         "run": run,
@@ -91,9 +96,12 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
             *(device.sentences if device else ()),
+            *(spot.sentences if spot else ()),
         ),
         "asked_items": asked_items,
         "device": device,
+        "spot": spot,
+        "spot_shown": SpotShown(text),
         "shown": Shown(text),
         "notices": Notices(tables.flags, names, text),
         "provenance": build_provenance(run, tables, names, text),
@@ -109,6 +117,10 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "version": __version__,
         "folder": run.path.resolve().name,
     }
+
+
+def _spot(run: Run, text: Text) -> SpotSection | None:
+    return build_spot(run, spot_tables(RunFolder(run.path)), Names(run, text), text)
 
 
 def _write(out: Path, html: str) -> None:

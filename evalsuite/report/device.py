@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from evalsuite.analysis.device_fit import FitVerdict
 from evalsuite.analysis.device_tables import DeviceTables
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.profile_rows import EnergyRow, LatencyRow, MemoryRow, TaxRow
-from evalsuite.records import Kind, Stretch
+from evalsuite.records import CellStatus, Kind, Stretch
 from evalsuite.report.figures import Mark, Panel, RowLabel, draw
 from evalsuite.report.names import Names
 from evalsuite.report.text import MISSING, Text
@@ -113,8 +114,7 @@ class Shown:
         return f"{self._figures(quantity.value)} J ({self._figures(quantity.low)} – {self._figures(quantity.high)})"
 
     def _figures(self, value: float) -> str:
-        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 4
-        return self._text.number(value, digits)
+        return self._text.number(value, max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0)
 
 
 class _Builder:
@@ -190,6 +190,8 @@ class _Builder:
             if row.total.median.value is not None
         ]
         top = max([mark.high or mark.value for mark in marks], default=1.0)
+        # Two ticks must not read the same: steps are at least a quarter of a power of ten below the longest bar.
+        digits = max(0, 1 + math.ceil(-math.log10(top)))
         said = "; ".join(
             f"{self._names.language(row.language).english}, {self._names.model(row.model)}: "
             f"{self._shown.seconds(row.total.median.value)}"
@@ -205,7 +207,7 @@ class _Builder:
             axis=self._text("device.axis"),
             # Room for the number beside the longest bar.
             limits=(0.0, top * 1.3),
-            tick=lambda value: self._text.number(value, 1 if top < 10 else 0),
+            tick=lambda value: self._text.number(value, digits),
             bars=True,
             empty=self._text("word.no_data"),
         )
@@ -221,6 +223,9 @@ class _Builder:
             facts, model = profile.facts, self._names.model(profile.model)
             if facts.reason:
                 yield self._text("device.failed", model=model, reason=facts.reason)
+            elif facts.status is not CellStatus.DONE:
+                planned = facts.cell.settings.rounds
+                yield self._text("device.unfinished", model=model, done=facts.rounds_done, total=planned)
             rounds = [s for s in facts.stretches if s.block == "latency"]
             yield from self._state(model, rounds)
             if facts.sittings > 1:
@@ -238,7 +243,11 @@ class _Builder:
             if found:
                 told = self._text.join(list(dict.fromkeys(reasons)))
                 yield self._text(key, model=model, hit=len(found), total=len(rounds), reasons=told)
-        if rounds and not noisy and not throttled:
+        untold = [s for s in rounds if s.noisy is None]
+        if untold:
+            told = self._text.join(list(dict.fromkeys(r for s in untold for r in s.noise))) or MISSING
+            yield self._text("device.noise_unknown", model=model, reasons=told)
+        if rounds and not noisy and not throttled and not untold:
             unknown = any(s.throttled is None for s in rounds)
             yield self._text("device.quiet_unknown" if unknown else "device.quiet", model=model)
         hottest = [s.temperature_max_c for s in rounds if s.temperature_max_c is not None]
@@ -259,7 +268,7 @@ class _Builder:
             return
         fastest, slowest = (f(known, key=lambda r: r.total.median.value or 0.0) for f in (min, max))
         yield self._text(
-            "device.summary.speed",
+            "device.summary.speed" if len(known) > 1 else "device.summary.speed_one",
             model=self._names.model(model),
             fast=self._shown.seconds(fastest.total.median.value),
             quick=self._names.language(fastest.language).english,

@@ -344,6 +344,7 @@ class Job:
     )
     long = "text"
     rounds_done = sitting = 0
+    lengths_done: tuple[int, ...] = ()
     stored: tuple[str, ...] = ()
 
     def __init__(self, *meters):

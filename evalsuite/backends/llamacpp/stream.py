@@ -18,10 +18,10 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from evalsuite.backends.llamacpp.model import GGUFModel, last_log, told_sizes
+from evalsuite.backends.llamacpp.model import GGUFModel, last_log, listen, told_sizes
 from evalsuite.errors import BackendError, ContextLimitError
 
-__all__ = ["BufferSizes", "Stream", "StreamedRequest"]
+__all__ = ["BufferSizes", "Stream", "StreamedRequest", "start_engine"]
 
 _BUFFER = re.compile(
     r"(?P<device>[A-Za-z0-9_]+)\s+(?P<kind>model|KV|RS|compute|output)\s+buffer size\s*=\s*(?P<mib>[\d.]+) MiB"
@@ -29,6 +29,8 @@ _BUFFER = re.compile(
 _BATCH_TOKENS = 2048
 """Tokens that are handed to llama.cpp at once; its own default. It cuts them into micro-batches of 512 itself."""
 
+_MICRO_BATCH = 512
+"""Tokens that llama.cpp evaluates at once by default; a longer text is cut there anyway."""
 _END = -1
 """Stands behind the last token of a choice."""
 
@@ -71,6 +73,13 @@ class StreamedRequest:
         return (self.end_ns - self.start_ns) / 1e9
 
 
+def start_engine() -> None:
+    """Do what llama.cpp does once in a process, such as looking for accelerators."""
+    listen()
+    llama_cpp.llama_backend_init()
+    llama_cpp.llama_supports_gpu_offload()
+
+
 class Stream(GGUFModel):
     """A loaded model that serves one request at a time, each from an empty cache.
 
@@ -88,6 +97,8 @@ class Stream(GGUFModel):
         self.cells = 0
         """Tokens that the open context has room for."""
         self._context: Any = None
+        self._told_before = len(told_sizes())
+        """Sizes that llama.cpp had told when the context was opened."""
 
     # --- context
 
@@ -110,6 +121,9 @@ class Stream(GGUFModel):
         params.n_seq_max = 1
         params.n_threads = params.n_threads_batch = self.threads
         params.no_perf = True
+        # As llama.cpp's own programs: layers with a window keep no more than the window.
+        params.swa_full = False
+        self._told_before = len(told_sizes())
         self._context = llama_cpp.llama_init_from_model(self.handle, params)
         if not self._context:
             raise BackendError(
@@ -139,12 +153,16 @@ class Stream(GGUFModel):
     def buffers(self) -> BufferSizes:
         """Return the sizes that llama.cpp has told for the model and for the context that was opened last."""
         found = BufferSizes()
-        for line in told_sizes():
+        for place, line in enumerate(told_sizes()):
             match = _BUFFER.search(line)
-            if match:
+            # What was told of earlier contexts is not in use any more.
+            if match and (match["kind"] == "model" or place >= self._told_before):
                 kind = "kv" if match["kind"] == "RS" else match["kind"].lower()
-                # The same kind is told again for each context; the last one is what is in use.
-                getattr(found, kind)[match["device"]] = round(float(match["mib"]) * 2**20)
+                sizes: dict[str, int] = getattr(found, kind)
+                # Weights and caches come in pieces: of several files, of layers with and without a window, of a hybrid's
+                # state. The others are told again when they grow.
+                before = sizes.get(match["device"], 0) if kind in ("model", "kv") else 0
+                sizes[match["device"]] = before + round(float(match["mib"]) * 2**20)
         return found
 
     # --- requests
@@ -163,7 +181,7 @@ class Stream(GGUFModel):
 
         The likeliest token is looked for at each step, as in generation, and the given one is taken.
         """
-        tokens = self.tokenize(answer)
+        tokens = self._answer_tokens(prompt, answer)
 
         def take(logits: Logits, done: Sequence[int]) -> tuple[int | None, bool]:
             logits.argmax()
@@ -178,7 +196,7 @@ class Stream(GGUFModel):
         Returns:
             What it took, and the index of the choice.
         """
-        spelled = [(*self.tokenize(choice), _END) for choice in choices]
+        spelled = [(*self._answer_tokens(prompt, choice), _END) for choice in choices]
         end = self.eos if self.eos is not None else 0
 
         def take(logits: Logits, done: Sequence[int]) -> tuple[int | None, bool]:
@@ -194,18 +212,31 @@ class Stream(GGUFModel):
         served = self._serve(prompt, take)
         return served, spelled.index((*served.tokens, _END))
 
-    def fill(self, tokens: Sequence[int], steps: int) -> tuple[float, list[float]]:
+    def fill(
+        self, tokens: Sequence[int], steps: int, *, beat: Callable[[], None] | None = None
+    ) -> tuple[float, list[float]]:
         """Evaluate `tokens` from an empty cache, then take `steps` greedy ones; return the seconds of the first, and of each step."""
         self._check(len(tokens) + steps)
         self._empty()
         marks = [time.monotonic_ns()]
-        logits = self._evaluate(tokens)
+        size = _MICRO_BATCH if beat else len(tokens)
+        for start in range(0, len(tokens), size):
+            logits = self._evaluate(tokens[start : start + size])
+            if beat:
+                beat()
         marks.append(time.monotonic_ns())
         for _ in range(steps):
             logits = self._evaluate([int(logits.argmax())])
             marks.append(time.monotonic_ns())
         first, *others = _differences_s(marks)
         return first, others
+
+    def _answer_tokens(self, prompt: str, answer: str) -> list[int]:
+        """Return the tokens of an answer behind a prompt: those of both together less as many as the prompt has.
+
+        So does lm-eval: a tokenizer may begin a text with a mark that does not belong between the two.
+        """
+        return self.tokenize(prompt + answer)[len(self.tokenize(prompt)) :]
 
     def _serve(self, prompt: str, take: _Take) -> StreamedRequest:
         self._empty()
