@@ -14,7 +14,19 @@ import pandas as pd
 from evalsuite.analysis.metrics import SCORINGS, rescore
 from evalsuite.analysis.profiles import Profile, load_profiles
 from evalsuite.errors import StoreError
-from evalsuite.records import Cell, CellResult, CellStatus, Language, Manifest, PromptForm, Skip, Task, digest
+from evalsuite.profile_store import ProfileFolder
+from evalsuite.records import (
+    Cell,
+    CellResult,
+    CellStatus,
+    Language,
+    Manifest,
+    ProfileFacts,
+    PromptForm,
+    Skip,
+    Task,
+    digest,
+)
 from evalsuite.store import RunFolder
 
 __all__ = ["ITEM_COLUMNS", "Run", "load_run"]
@@ -55,6 +67,8 @@ class Run:
     items: pd.DataFrame
     profiles: tuple[Profile, ...] = ()
     """What the device was measured to take, one per model."""
+    unmeasured: tuple[ProfileFacts, ...] = ()
+    """Profiles of the plan that are not whole: failed, or not finished."""
 
     @property
     def skips(self) -> tuple[Skip, ...]:
@@ -135,7 +149,15 @@ def load_run(path: Path) -> Run:
     ]
     filled = [frame for frame in frames if len(frame)]
     items = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(ITEM_COLUMNS))
-    return Run(path=path, manifest=manifest, results=results, items=items, profiles=load_profiles(folder, manifest))
+    facts = [ProfileFolder(folder, cell).facts for cell in manifest.profiles]
+    return Run(
+        path=path,
+        manifest=manifest,
+        results=results,
+        items=items,
+        profiles=load_profiles(folder, manifest),
+        unmeasured=tuple(found for found in facts if found.status is not CellStatus.DONE),
+    )
 
 
 def _check(manifest: Manifest, path: Path) -> None:

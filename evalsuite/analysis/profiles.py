@@ -8,11 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from evalsuite.profile_store import ProfileFolder
-from evalsuite.records import CellStatus, Kind, Manifest, PowerRow, PowerSourceRow, ProfileFacts, RequestRow
+from evalsuite.records import CellStatus, Device, Kind, Manifest, PowerRow, PowerSourceRow, ProfileFacts, RequestRow
 from evalsuite.stats.energy import PowerSeries
 from evalsuite.store import RunFolder
 
-__all__ = ["Profile", "load_profiles"]
+__all__ = ["ON_DEVICE", "Profile", "load_profiles"]
+
+ON_DEVICE = "@"
+"""Between the name of a model and the fingerprint of a device."""
 
 LATENCY = "latency"
 ENERGY = "energy"
@@ -27,10 +30,15 @@ class Profile:
     facts: ProfileFacts
     requests: tuple[RequestRow, ...]
     power: tuple[PowerRow, ...]
+    device: Device
+    several: bool = False
+    """Whether the run has profiles of this model on other devices too."""
 
     @property
     def model(self) -> str:
-        return self.facts.cell.model
+        """Name of the model; with the device's fingerprint behind it where it was measured on several."""
+        cell = self.facts.cell
+        return f"{cell.model}{ON_DEVICE}{cell.device}" if self.several else cell.model
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -99,8 +107,16 @@ def load_profiles(folder: RunFolder, manifest: Manifest) -> tuple[Profile, ...]:
     """
     stored = [ProfileFolder(folder, cell) for cell in manifest.profiles]
     facts = [(one, one.facts) for one in stored]
+    devices = {manifest.device.fingerprint: manifest.device, **manifest.devices}
+    models = [cell.model for cell in manifest.profiles]
     return tuple(
-        Profile(found, tuple(one.requests()), tuple(one.power()))
+        Profile(
+            found,
+            tuple(one.requests()),
+            tuple(one.power()),
+            devices.get(one.cell.device, manifest.device),
+            several=models.count(one.cell.model) > 1,
+        )
         for one, found in facts
         if found.status is not CellStatus.PENDING or found.rounds_done
     )

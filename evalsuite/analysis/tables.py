@@ -10,7 +10,7 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ComparisonRow, FailureRow, GapRow, ScoreRow, TokenRow, split_fix
 from evalsuite.analysis.score_table import scores
 from evalsuite.analysis.token_table import token_tax
-from evalsuite.records import CellStatus
+from evalsuite.records import CellStatus, ProfileFacts
 
 __all__ = ["Tables", "analyse", "comparisons", "failures", "find_flags", "gaps", "scores", "token_tax"]
 
@@ -62,6 +62,7 @@ def failures(run: Run) -> tuple[FailureRow, ...]:
         )
         for skip in run.skips
     ]
+    rows += [_unmeasured(facts) for facts in run.unmeasured]
     # One task may be skipped once for each prompt form, for the same reason.
     return tuple(dict.fromkeys(rows))
 
@@ -80,4 +81,20 @@ def _unfinished(run: Run, index: int) -> FailureRow:
         fix=fix,
         done=0 if frame is None else len(frame),
         planned=len(result.cell.item_indices),
+    )
+
+
+def _unmeasured(facts: ProfileFacts) -> FailureRow:
+    """Return a profile that is not whole; its rounds stand for items."""
+    reason, fix = split_fix(facts.reason)
+    return FailureRow(
+        status=facts.status,
+        model=facts.cell.model,
+        task="profile",
+        language=", ".join(facts.cell.languages),
+        form=None,
+        reason=reason,
+        fix=fix,
+        done=facts.rounds_done,
+        planned=facts.cell.settings.rounds,
     )

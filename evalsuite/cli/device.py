@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,13 @@ if TYPE_CHECKING:
     from evalsuite.plan import Plan
     from evalsuite.profile_plan import ProfilePlan
     from evalsuite.profiler import ProfileSummary
-    from evalsuite.records import Limits, Manifest, ProfileCell, Sweep
+    from evalsuite.records import Limits, Manifest, Sweep
     from evalsuite.store import RunWriter
 
 __all__ = ["check_device", "device_plan", "make_manifest", "measure_device", "temperature_c", "write_report"]
 
 
-def make_manifest(plan: Plan, profiles: Sequence[ProfileCell] = ()) -> Manifest:
+def make_manifest(plan: Plan, profiles: ProfilePlan | None = None) -> Manifest:
     """Return what a run folder is to say about itself."""
     from datetime import UTC, datetime
 
@@ -38,9 +37,9 @@ def make_manifest(plan: Plan, profiles: Sequence[ProfileCell] = ()) -> Manifest:
         models={name: planned.model for name, planned in plan.models.items()},
         tasks=dict(plan.tasks),
         languages=dict(plan.languages),
-        skips=plan.skips,
+        skips=(*plan.skips, *(profiles.skips if profiles else ())),
         cells=plan.cells,
-        profiles=tuple(profiles),
+        profiles=profiles.cells if profiles else (),
     )
 
 

@@ -73,7 +73,7 @@ def command(
         bar = RunBar()
         start_c = temperature_c() if profiles else None
         try:
-            summary = run_plan(writer, plan, make_manifest(plan, profiles.cells if profiles else ()), site, bar)
+            summary = run_plan(writer, plan, make_manifest(plan, profiles), site, bar)
         finally:
             bar.stop()
         if profiles is not None:

@@ -54,7 +54,10 @@ class Names:
         """Return a model's title, or its name where two models have the same title."""
         models = self._run.manifest.models
         if name not in models:
-            return name
+            on = next((profile for profile in self._run.profiles if profile.model == name), None)
+            if on is None:
+                return name
+            return self._text("device.on", model=self.model(on.facts.cell.model), device=on.device.cpu)
         title = models[name].title
         return name if [m.title for m in models.values()].count(title) > 1 else title
 
@@ -78,10 +81,15 @@ class Names:
         """Every model × prompt form, in the order of every figure and table."""
         pairs = [(model, form) for model in self._run.models for form in self._run.forms]
         many = len(self._run.forms) > 1
-        return tuple(
+        found = [
             Series(i, model, form, f"{self.model(model)} ({self.form(form)})" if many else self.model(model))
             for i, (model, form) in enumerate(pairs)
-        )
+        ]
+        # A model that was measured on several devices has a series for each.
+        known = set(self._run.models)
+        apart = [profile.model for profile in self._run.profiles if profile.model not in known]
+        found += [Series(len(found) + i, name, self._run.forms[0], self.model(name)) for i, name in enumerate(apart)]
+        return tuple(found)
 
     def series_of(self, model: str, form: PromptForm) -> Series:
         """Return the series of a model in a prompt form."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import yaml
 from jinja2 import BaseLoader, Environment
 
-from evalsuite.analysis import Run, load_run
+from evalsuite.analysis import Run, analyse, load_run
 from evalsuite.analysis.device_tables import DeviceTables, device_tables
 from evalsuite.catalog.devices import load_budgets
 from evalsuite.catalog.paths import data_root
@@ -22,6 +24,7 @@ from evalsuite.report.build import build_report, render
 from evalsuite.report.device import Shown
 from evalsuite.report.text import MISSING, Text, load_text
 from evalsuite.stats.energy import Quantity
+from evalsuite.store import RunFolder, RunWriter
 from tests.helpers import ROOT
 from tests.report.conftest import Element, Page
 from tests.synthetic import MODELS, Plan, build_run
@@ -531,3 +534,42 @@ def test_every_string_that_is_asked_for_by_name_is_there() -> None:
     asked = set(re.findall(r"""\b(?:t|text|_text)\(\s*["']([\w. ]+)["'][,)]""", _sources()))
     assert len(asked) > 100
     assert asked - _strings().keys() == set()
+
+
+def test_a_model_that_was_measured_on_two_devices_has_rows_of_its_own_for_each(tmp_path: Path) -> None:
+    folder = build_profiles(tmp_path / "run", DevicePlan(models=ONE, codes=("en", "es"), meter=None))
+    manifest = RunFolder(folder).manifest
+    (cell,) = manifest.profiles
+    other = manifest.device.model_copy(update={"cpu": "Raspberry <Pi> 5", "ram_bytes": 8 * 2**30})
+    there = cell.model_copy(update={"id": f"{cell.id}-there", "device": other.fingerprint})
+    shutil.copytree(folder / "profiles" / cell.id, folder / "profiles" / there.id)
+    facts = folder / "profiles" / there.id / "profile.json"
+    known = json.loads(facts.read_text(encoding="utf-8"))
+    facts.write_text(json.dumps(known | {"cell": there.model_dump(mode="json")}), encoding="utf-8")
+    with RunWriter(folder) as writer:
+        writer.write_manifest(
+            manifest.model_copy(update={"profiles": (cell, there), "devices": {other.fingerprint: other}})
+        )
+    run = load_run(folder)
+    tables = device_tables(run)
+    names = {row.model for row in tables.latencies}
+    assert names == {f"{SMOL}@{device}" for device in (cell.device, other.fingerprint)}
+    assert len(tables.fits) == len(tables.memory) == 2
+    text = render(run)
+    assert "One on Raspberry &lt;Pi&gt; 5" in text
+    assert "<Pi>" not in text
+
+
+def test_a_profile_that_is_not_whole_stands_among_what_is_missing(tmp_path: Path) -> None:
+    folder = build_profiles(tmp_path / "run", DevicePlan(models=ONE, codes=("en",), meter=None))
+    (cell,) = RunFolder(folder).manifest.profiles
+    path = folder / "profiles" / cell.id / "profile.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    told = {"status": "failed", "reason": "the engine crashed (SIGILL) (fix: build it anew)", "rounds_done": 2}
+    path.write_text(json.dumps(facts | told), encoding="utf-8")
+    (row,) = [row for row in analyse(load_run(folder)).failures if row.task == "profile"]
+    assert (row.status, row.model, row.done) == ("failed", SMOL, 2)
+    assert (row.reason, row.fix) == ("the engine crashed (SIGILL)", "build it anew")
+    shutil.rmtree(path.parent)
+    (row,) = [row for row in analyse(load_run(folder)).failures if row.task == "profile"]
+    assert (row.status, row.done) == ("pending", 0)
