@@ -13,10 +13,10 @@ __all__ = ["memory"]
 
 def memory(profiles: Iterable[Profile]) -> tuple[MemoryRow, ...]:
     """Return the memory of every model while it served requests."""
-    return tuple(_row(profile.facts) for profile in profiles if profile.facts.memory)
+    return tuple(_row(profile.model, profile.facts) for profile in profiles if profile.facts.memory)
 
 
-def _row(facts: ProfileFacts) -> MemoryRow:
+def _row(model: str, facts: ProfileFacts) -> MemoryRow:
     phases = {phase.phase: phase for phase in facts.memory}
     serving = phases.get(SERVING_PHASE, MemoryPhase(phase=SERVING_PHASE))
     program = phases.get(BASELINE_PHASE)
@@ -27,7 +27,7 @@ def _row(facts: ProfileFacts) -> MemoryRow:
     loads = {load.kind: (load.seconds, load.reason) for load in facts.loads}
     unknown = (None, "not measured")
     return MemoryRow(
-        model=facts.cell.model,
+        model=model,
         context=facts.context,
         file=facts.file_bytes,
         weights=serving.weights_mapped,
