@@ -186,8 +186,15 @@ def _device(run: Run, text: Text) -> tuple[tuple[str, str], ...]:
         "supply": text(f"supply.{device.supply}") if device.supply else text("word.unknown"),
         "throttle_bits": device.throttle_bits or text("word.unknown"),
         "fingerprint": device.fingerprint,
+        **({"build": "; ".join(builds)} if (builds := _builds(run)) else {}),
     }
     return tuple((text(f"provenance.{key}"), value) for key, value in pairs.items())
+
+
+def _builds(run: Run) -> list[str]:
+    """Return what the engine's library was built with, where a profile was measured."""
+    told = (f"{one.facts.engine}: {one.facts.engine_flags}" for one in run.profiles if one.facts.engine_flags)
+    return list(dict.fromkeys(told))
 
 
 def _caches(device: Device, text: Text) -> str:
