@@ -57,7 +57,7 @@ class Names:
             on = next((profile for profile in self._run.profiles if profile.model == name), None)
             if on is None:
                 return name
-            return self._text("device.on", model=self.model(on.facts.cell.model), device=on.device.cpu)
+            return self._text("word.on_device", model=self.model(on.facts.cell.model), device=on.device.cpu)
         title = models[name].title
         return name if [m.title for m in models.values()].count(title) > 1 else title
 
