@@ -41,7 +41,8 @@ def continued(folder: RunFolder, manifest: Manifest) -> Manifest:
                 f"{folder.path} holds results of another version of the {kind} {', '.join(names)}",
                 fix="give another folder with --out; results of different versions are not mixed",
             )
-    upgraded = changed_versions(begun_backends(folder, old), old.versions, manifest.versions)
+    begun = begun_backends(folder, old) | _profiled_backends(folder, old)
+    upgraded = changed_versions(begun, old.versions, manifest.versions)
     if upgraded:
         told = ", ".join(f"{name} {old.versions.get(name)} (now {manifest.versions.get(name)})" for name in upgraded)
         raise StoreError(
@@ -84,11 +85,16 @@ def changed(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
 
 
 def begun_backends(folder: RunFolder, manifest: Manifest) -> frozenset[str]:
-    """Return the backends that a folder holds items or profiles of."""
+    """Return the backends that a folder holds items of."""
     backends = {name: model.backend for name, model in manifest.models.items()}
-    scored = {cell.model for cell in manifest.cells if folder.done_chunks(cell)}
-    measured = {cell.model for cell in manifest.profiles if (folder.path / "profiles" / cell.id).is_dir()}
-    return frozenset(backends.get(model, "") for model in scored | measured)
+    return frozenset(backends.get(cell.model, "") for cell in manifest.cells if folder.done_chunks(cell))
+
+
+def _profiled_backends(folder: RunFolder, manifest: Manifest) -> frozenset[str]:
+    """Return the backends that a folder holds profiles of: their times are of one version, too."""
+    backends = {name: model.backend for name, model in manifest.models.items()}
+    begun = (cell.model for cell in manifest.profiles if (folder.path / "profiles" / cell.id).is_dir())
+    return frozenset(backends.get(model, "") for model in begun)
 
 
 def scoring_packages(backends: Iterable[str]) -> list[str]:
