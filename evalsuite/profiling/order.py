@@ -53,12 +53,12 @@ def repeats(typical_s: Sequence[float], least_s: float, *, at_least: int = 5) ->
 
 
 def longest_requests(texts: Sequence[ProfileText]) -> list[ProfileText]:
-    """Return for each kind the request with the most bytes in any language, answer included."""
-    found: dict[Kind, ProfileText] = {}
+    """Return the classification and the other request with the most bytes in any language, answer included."""
+    found: dict[bool, ProfileText] = {}
     for text in texts:
-        best = found.get(text.kind)
-        if best is None or _size(text) > _size(best):
-            found[text.kind] = text
+        short = text.kind is Kind.CLASSIFICATION
+        if short not in found or _size(text) > _size(found[short]):
+            found[short] = text
     return list(found.values())
 
 

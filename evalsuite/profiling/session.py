@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, Self
 
 from evalsuite.backends.llamacpp.stream import Stream, StreamedRequest, start_engine
-from evalsuite.errors import EvalsuiteError
 from evalsuite.meters.source import Site
+from evalsuite.profiling.curve import ContextCurve
 from evalsuite.profiling.loads import time_load
 from evalsuite.profiling.order import by_kind, longest_requests, repeats, round_of
 from evalsuite.profiling.power import Power
@@ -271,36 +271,25 @@ class Session:
         self._send("part", name="threads")
 
     def _curve(self) -> None:
+        curve = ContextCurve(self.stream, self._long_tokens, self._settings.curve_steps, lambda: self._send("beat"))
         for place, length in enumerate(self._settings.curve):
             if length in self._job.lengths_done:
                 continue
             self._send("curve_begins", tokens=length)
             self._watch.begin_stretch()
+            # Before the phase: what is copied over is held twice for a moment.
+            reason = curve.open(length)
             self._watch.begin_phase(f"context of {length} tokens")
-            point = self._curve_point(length)
+            point = CurvePoint(tokens=length, prefill_s=None, reason=reason) if reason else curve.point(length)
             stretch = self._watch.end_stretch("curve", place, self._job.sitting)
             memory = self._watch.end_phase(self.stream.cells or None)
             point = point.model_copy(update={"peak_rss": memory.peak_rss})
             self._send("curve", point=point.model_dump(mode="json"), stretches=_dump([stretch]))
             if point.reason is None:
                 self._send_memory(memory)
+                if length != self._settings.curve[-1]:
+                    curve.keep()
         self._send("part", name="curve")
-
-    def _curve_point(self, length: int) -> CurvePoint:
-        steps = self._settings.curve_steps
-        try:
-            self.stream.open_context(length + steps)
-            prefill_s, steps_s = self.stream.fill(self._long_tokens(length), steps, beat=lambda: self._send("beat"))
-        except EvalsuiteError as error:
-            return CurvePoint(tokens=length, prefill_s=None, reason=error.problem)
-        buffers = self.stream.buffers()
-        return CurvePoint(
-            tokens=length,
-            prefill_s=prefill_s,
-            steps_s=tuple(steps_s),
-            kv_bytes=sum(buffers.kv.values()),
-            compute_bytes=sum(buffers.compute.values()),
-        )
 
     def _long_tokens(self, count: int) -> list[int]:
         tokens = self.stream.prompt_tokens(self._job.long)

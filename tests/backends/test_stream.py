@@ -473,3 +473,25 @@ def test_the_weights_have_the_size_that_they_have_in_the_file(case: Case) -> Non
     told = sum(case.stream.buffers().model.values())
     # Mapped is all from the first weight to the last; between them are at most 31 bytes.
     assert weights - TOLD_TO <= told <= case.path.stat().st_size + TOLD_TO
+
+
+def test_a_state_goes_over_into_a_larger_context(case: Case) -> None:
+    """Reading a text in two contexts gives the steps of reading it in one; a recurrent state starts anew."""
+    tokens = list(range(20, 60))
+    case.stream.open_context(128)
+    case.stream.fill(tokens[:25], 3)
+    saved = case.stream.save()
+    case.stream.open_context(512)
+    restored = case.stream.restore(saved, 25)
+    if case.name in ("recurrent", "hybrid"):
+        assert not restored
+        case.stream.clear()
+        case.stream.extend(tokens[:25], 0)
+    else:
+        assert restored
+    seconds, steps = case.stream.extend(tokens[25:], 4)
+    assert seconds > 0
+    assert len(steps) == 4
+    carried = np.array(case.stream._evaluate([7]))
+    case.stream.fill(tokens, 4)
+    assert carried == pytest.approx(np.array(case.stream._evaluate([7])), abs=0.02)

@@ -131,8 +131,9 @@ def test_the_longest_request_of_each_kind_counts_its_answer_and_bytes():
             # 3 characters of 3 bytes each.
             text("ja", Kind.READING, 1, prompt="請求書"),
             text("en", Kind.ANSWER, 1, prompt="abc"),
-            text("ja", Kind.ANSWER, 1, prompt="ab"),
+            text("ja", Kind.CLASSIFICATION, 1, prompt="ab"),
+            text("en", Kind.CLASSIFICATION, 1, prompt="abc"),
         ]
     )
-    assert [(one.kind, one.language) for one in found] == [(Kind.READING, "ja"), (Kind.ANSWER, "en")]
+    assert [(one.kind, one.language) for one in found] == [(Kind.READING, "ja"), (Kind.CLASSIFICATION, "en")]
     assert longest_requests([]) == []

@@ -159,12 +159,14 @@ def test_each_kind_of_request_is_served_in_its_way(tmp_path: Path) -> None:
     stream.close()
 
 
-def test_the_run_under_a_limit_serves_the_longest_of_each_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_run_under_a_limit_serves_the_longest_classification_and_the_longest_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = job(tiny_gguf.write_llama(tmp_path / "model.gguf", context=512))
     done: list[tuple[str, str]] = []
     monkeypatch.setattr(
         "evalsuite.profiling.session.serve", lambda _, text, settings: done.append((text.kind, text.language))
     )
     assert serve_longest(asked) >= 0
-    # As many bytes in both languages: the first of each kind stays.
-    assert done == [(kind, "es") for kind in Kind]
+    longest = max((t for t in asked.texts if t.kind is not Kind.CLASSIFICATION), key=lambda t: len(t.prompt + t.answer))
+    assert done == [(Kind.CLASSIFICATION, "es"), (longest.kind, "es")]

@@ -6,6 +6,7 @@ the same bits in any company, this one to cost what a request costs.
 
 from __future__ import annotations
 
+import ctypes
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -212,12 +213,22 @@ class Stream(GGUFModel):
         served = self._serve(prompt, take)
         return served, spelled.index((*served.tokens, _END))
 
-    def fill(
-        self, tokens: Sequence[int], steps: int, *, beat: Callable[[], None] | None = None
-    ) -> tuple[float, list[float]]:
+    def fill(self, tokens: Sequence[int], steps: int) -> tuple[float, list[float]]:
         """Evaluate `tokens` from an empty cache, then take `steps` greedy ones; return the seconds of the first, and of each step."""
         self._check(len(tokens) + steps)
-        self._empty()
+        self.clear()
+        return self.extend(tokens, steps)
+
+    def extend(
+        self, tokens: Sequence[int], steps: int, *, beat: Callable[[], None] | None = None
+    ) -> tuple[float, list[float]]:
+        """Evaluate `tokens` behind those in the cache, then take `steps` greedy ones, as `fill` does.
+
+        Args:
+            tokens: At least one.
+            steps: Tokens of an answer.
+            beat: Called now and then, to tell that it is alive.
+        """
         marks = [time.monotonic_ns()]
         size = _MICRO_BATCH if beat else len(tokens)
         for start in range(0, len(tokens), size):
@@ -231,6 +242,21 @@ class Stream(GGUFModel):
         first, *others = _differences_s(marks)
         return first, others
 
+    def save(self) -> Any:
+        """Return the state of the cache, to be given to `restore`."""
+        size = llama_cpp.llama_state_seq_get_size(self._context, 0)
+        data = (ctypes.c_uint8 * size)()
+        llama_cpp.llama_state_seq_get_data(self._context, data, size, 0)
+        return data
+
+    def restore(self, data: Any, tokens: int) -> bool:
+        """Fill the cache of a context with the first `tokens` tokens of a saved state; return False where that cannot be done."""
+        self.clear()
+        if llama_cpp.llama_state_seq_set_data(self._context, data, len(data), 0) == 0:
+            return False
+        # A recurrent state cannot be cut back.
+        return bool(llama_cpp.llama_memory_seq_rm(llama_cpp.llama_get_memory(self._context), 0, tokens, -1))
+
     def _answer_tokens(self, prompt: str, answer: str) -> list[int]:
         """Return the tokens of an answer behind a prompt: those of both together less as many as the prompt has.
 
@@ -239,7 +265,7 @@ class Stream(GGUFModel):
         return self.tokenize(prompt + answer)[len(self.tokenize(prompt)) :]
 
     def _serve(self, prompt: str, take: _Take) -> StreamedRequest:
-        self._empty()
+        self.clear()
         start = time.monotonic_ns()
         tokens = self.prompt_tokens(prompt)
         tokenised = time.monotonic_ns()
@@ -272,7 +298,8 @@ class Stream(GGUFModel):
             text=b"".join(self.piece(token) for token in answer).decode("utf-8", "replace"),
         )
 
-    def _empty(self) -> None:
+    def clear(self) -> None:
+        """Forget all tokens of the open context."""
         if self._context is None:
             raise BackendError("no context is open", fix="call open_context before a request")
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context), True)
