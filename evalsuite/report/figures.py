@@ -221,4 +221,14 @@ def _marks(axes: Axes, panel: Panel, row_height: float) -> None:
         )
         if mark.text:
             where = axes.transData + ScaledTranslation(9 / 72, 0, axes.figure.dpi_scale_trans)
-            axes.text(mark.value, y, mark.text, transform=where, va="center", ha="left", fontsize=11.5, color=_INK)
+            # Behind the interval, which it would otherwise cover.
+            axes.text(
+                max(mark.value, mark.high or mark.value),
+                y,
+                mark.text,
+                transform=where,
+                va="center",
+                ha="left",
+                fontsize=11.5,
+                color=_INK,
+            )
