@@ -10,7 +10,7 @@ import platform
 import sys
 from typing import Any
 
-from evalsuite.meters.source import Counter, MeterError, PowerSample, Probe, Site, SourceInfo
+from evalsuite.meters.source import Counter, MeterError, PowerSample, Probe, Site, SourceInfo, probe_by_opening
 from evalsuite.records import ReadingLabel
 
 __all__ = ["AppleMeter", "AppleSource"]
@@ -94,12 +94,9 @@ class AppleMeter:
     @classmethod
     def probe(cls, site: Site, argument: str | None = None) -> Probe:
         """Return whether the chip's energy counters can be read."""
-        try:
-            source = cls.open(site, argument)
-        except MeterError as error:
-            return Probe(available=False, told=error.problem, fix=error.fix)
-        source.close()
-        return Probe(available=True, told=f"IOReport tells the energy of: {source.info.scope}")
+        return probe_by_opening(
+            lambda: cls.open(site, argument), lambda source: f"IOReport tells the energy of: {source.info.scope}"
+        )
 
     @classmethod
     def open(cls, site: Site, argument: str | None = None) -> AppleSource:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from evalsuite.meters.source import Counter, MeterError, PowerSample, Probe, Site, SourceInfo
+from evalsuite.meters.source import Counter, MeterError, PowerSample, Probe, Site, SourceInfo, probe_by_opening
 from evalsuite.records import ReadingLabel
 
 __all__ = ["NvmlMeter", "NvmlSource", "vram_bytes"]
@@ -106,13 +106,12 @@ class NvmlMeter:
     @classmethod
     def probe(cls, site: Site, argument: str | None = None) -> Probe:
         """Return whether NVML tells energy or power of the card."""
-        try:
-            source = cls.open(site, argument)
-        except MeterError as error:
-            return Probe(available=False, told=error.problem, fix=error.fix)
-        source.close()
-        figure = "energy counter" if source.info.kind == "counter" else "power"
-        return Probe(available=True, told=f"{source.info.scope}, {figure}: {source.info.note}")
+
+        def told(source: NvmlSource) -> str:
+            figure = "energy counter" if source.info.kind == "counter" else "power"
+            return f"{source.info.scope}, {figure}: {source.info.note}"
+
+        return probe_by_opening(lambda: cls.open(site, argument), told)
 
     @classmethod
     def open(cls, site: Site, argument: str | None = None) -> NvmlSource:

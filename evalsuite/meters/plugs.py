@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 
-from evalsuite.meters.source import Counter, MeterError, PowerSample, Probe, Site, SourceInfo
+from evalsuite.meters.source import Counter, MeterError, PowerSample, Probe, Site, SourceInfo, probe_by_opening
 from evalsuite.records import ReadingLabel
 
 __all__ = ["Plug", "PlugAddress", "ShellyGen1Meter", "ShellyGen2Meter", "TasmotaMeter", "dig", "read_address"]
@@ -142,13 +142,12 @@ class Plug(ABC):
     @classmethod
     def probe(cls, site: Site, argument: str | None = None) -> Probe:
         """Return whether the plug answers; asks it once."""
-        try:
-            source = cls.open(site, argument)
-        except MeterError as error:
-            return Probe(available=False, told=error.problem, fix=error.fix)
-        source.close()
-        power_w = source.first.power_w if source.first else None
-        return Probe(available=True, told=f"{source.info.id} says {power_w:g} W")
+
+        def told(plug: Self) -> str:
+            power_w = plug.first.power_w if plug.first else None
+            return f"{plug.info.id} says {power_w:g} W"
+
+        return probe_by_opening(lambda: cls.open(site, argument), told)
 
     @classmethod
     def open(cls, site: Site, argument: str | None = None) -> Self:

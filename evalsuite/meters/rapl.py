@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.meters.source import Counter, MeterError, PowerSample, Probe, Site, SourceInfo
+from evalsuite.meters.source import Counter, MeterError, PowerSample, Probe, Site, SourceInfo, probe_by_opening
 from evalsuite.records import ReadingLabel
 
 __all__ = ["RaplMeter", "RaplSource"]
@@ -138,11 +138,9 @@ class RaplMeter:
     @classmethod
     def probe(cls, site: Site, argument: str | None = None) -> Probe:
         """Return whether the counters are there and may be read."""
-        try:
-            source = cls.open(site, argument)
-        except MeterError as error:
-            return Probe(available=False, told=error.problem, fix=error.fix)
-        return Probe(available=True, told=f"{source.info.scope}: {source.info.note}")
+        return probe_by_opening(
+            lambda: cls.open(site, argument), lambda source: f"{source.info.scope}: {source.info.note}"
+        )
 
     @classmethod
     def open(cls, site: Site, argument: str | None = None) -> RaplSource:

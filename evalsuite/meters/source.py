@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from evalsuite.errors import EvalsuiteError
 from evalsuite.records import ReadingLabel
@@ -23,6 +23,7 @@ __all__ = [
     "Probe",
     "Site",
     "SourceInfo",
+    "probe_by_opening",
     "run_command",
 ]
 
@@ -30,6 +31,8 @@ __all__ = [
 class MeterError(EvalsuiteError):
     """A power source that is not there, may not be read, or gave something that cannot be power."""
 
+
+_Source = TypeVar("_Source", bound="PowerSource")
 
 CommandRunner = Callable[[Sequence[str]], str]
 """Runs a command and returns what it printed; raises `MeterError` where it fails, hangs or is not there."""
@@ -151,6 +154,23 @@ class PowerMeter(Protocol):
         Raises:
             MeterError: It cannot be read here; the message says why and what to do.
         """
+
+
+def probe_by_opening(opened: Callable[[], _Source], told: Callable[[_Source], str]) -> Probe:
+    """Return whether a source can be opened: what it tells of itself, or why not.
+
+    Args:
+        opened: Opens it.
+        told: What was found, from the open source.
+    """
+    try:
+        source = opened()
+    except MeterError as error:
+        return Probe(available=False, told=error.problem, fix=error.fix)
+    try:
+        return Probe(available=True, told=told(source))
+    finally:
+        source.close()
 
 
 class Counter:

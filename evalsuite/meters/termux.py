@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from evalsuite.meters.source import MeterError, PowerSample, Probe, Site, SourceInfo
+from evalsuite.meters.source import MeterError, PowerSample, Probe, Site, SourceInfo, probe_by_opening
 from evalsuite.records import ReadingLabel
 
 __all__ = ["TermuxMeter", "TermuxSource"]
@@ -95,11 +95,9 @@ class TermuxMeter:
     @classmethod
     def probe(cls, site: Site, argument: str | None = None) -> Probe:
         """Return whether Termux tells the battery's power."""
-        try:
-            power_w = cls.open(site, argument).first.power_w
-        except MeterError as error:
-            return Probe(available=False, told=error.problem, fix=error.fix)
-        return Probe(available=True, told=f"the battery gives {power_w:.3g} W")
+        return probe_by_opening(
+            lambda: cls.open(site, argument), lambda source: f"the battery gives {source.first.power_w:.3g} W"
+        )
 
     @classmethod
     def open(cls, site: Site, argument: str | None = None) -> TermuxSource:
