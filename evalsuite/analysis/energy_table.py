@@ -82,6 +82,7 @@ def _made(profile: Profile, language: str, kind: Kind, rows: Sequence[RequestRow
         mean_w=figure.mean_w,
         idle_w=(figure.idle_before_w, figure.idle_after_w),
         flags=(*figure.flags, *_disturbed(profile, language, kind)),
+        note=source.note,
         fix=None if told else "measure for longer (--energy-s), or with a meter that updates more often",
     )
 

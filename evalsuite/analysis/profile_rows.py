@@ -154,3 +154,5 @@ class EnergyRow:
     flags: tuple[str, ...]
     fix: str | None = None
     """What would make a figure possible."""
+    note: str | None = None
+    """What a reader must know of the source, such as that it was replayed."""

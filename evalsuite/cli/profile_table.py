@@ -10,7 +10,6 @@ from rich.table import Table
 from evalsuite.analysis.device_tables import DeviceTables, device_tables
 from evalsuite.analysis.load import load_run
 from evalsuite.cli.common import show_table
-from evalsuite.records import ReadingLabel
 from evalsuite.stats.energy import Quantity
 from evalsuite.stats.intervals import Estimate
 
@@ -70,26 +69,22 @@ def _energy(tables: DeviceTables) -> None:
     found = [row for row in tables.energies if row.gross.value is not None]
     if not found:
         return
-    shown = Table(title="Energy")
-    for column in ("model", "language", "kind", "label", "scope"):
-        shown.add_column(column)
-    for column in ("J per request", "95 % interval", "net J", "J per token", "J per right answer"):
-        shown.add_column(column, justify="right")
-    for row in found:
-        span = "" if row.gross.low is None else f"{row.gross.low:.3g} to {row.gross.high:.3g}"
-        shown.add_row(
-            row.model,
-            row.language,
-            row.kind.value,
-            row.label.value if row.label is not ReadingLabel.ESTIMATED else "ESTIMATED",
-            row.scope,
-            _joules(row.gross),
-            span,
-            _joules(row.net),
-            _joules(row.per_token),
-            _joules(row.per_correct),
-        )
-    show_table(shown)
+    for about in dict.fromkeys((row.model, row.label, row.scope) for row in found):
+        model, label, scope = about
+        shown = Table(title=f"{model}: energy, {label.value.upper()}, {scope}")
+        for column in ("kind", "lang"):
+            shown.add_column(column)
+        for column in ("J/request", "95 % interval", "net J", "J/token", "J/right"):
+            shown.add_column(column, justify="right")
+        for row in (row for row in found if (row.model, row.label, row.scope) == about):
+            span = "" if row.gross.low is None else f"{row.gross.low:.3g} to {row.gross.high:.3g}"
+            cells = (_joules(row.gross), span, _joules(row.net), _joules(row.per_token), _joules(row.per_correct))
+            shown.add_row(row.kind.value, row.language + ("!" if row.flags else ""), *cells)
+        show_table(shown)
+    for note in dict.fromkeys(row.note for row in found if row.note):
+        typer.echo(f"  {note}")
+    for flag in dict.fromkeys(flag for row in found for flag in row.flags):
+        typer.echo(f"! energy: {flag}")
 
 
 def _number(estimate: Estimate, digits: int) -> str:
