@@ -108,10 +108,7 @@ def _per_right_answer(gross: Quantity, rows: Sequence[RequestRow]) -> Quantity:
 def _disturbed(profile: Profile, language: str, kind: Kind) -> tuple[str, ...]:
     """Return what disturbed the block of a language."""
     found = [s for s in profile.facts.stretches if (s.block, s.language, s.kind) == ("energy", language, kind)]
-    last = found[-1] if found else None
-    if last is None:
-        return ()
-    return (last.noise if last.noisy else ()) + (last.throttle_reasons if last.throttled else ())
+    return found[-1].disturbed if found else ()
 
 
 def _estimated(profile: Profile, language: str, kind: Kind, watts: float) -> EnergyRow:

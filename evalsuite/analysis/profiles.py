@@ -47,12 +47,11 @@ class Profile:
     @cached_property
     def _disturbed(self) -> dict[tuple[str, int, int], tuple[str, ...]]:
         """What disturbed each round: noise, then throttling; only rounds that were."""
-        found = {}
-        for stretch in self.facts.stretches:
-            reasons = (stretch.noise if stretch.noisy else ()) + (stretch.throttle_reasons if stretch.throttled else ())
-            if reasons and stretch.block == LATENCY:
-                found[stretch.block, stretch.round, stretch.sitting] = reasons
-        return found
+        return {
+            (stretch.block, stretch.round, stretch.sitting): stretch.disturbed
+            for stretch in self.facts.stretches
+            if stretch.block == LATENCY and stretch.disturbed
+        }
 
     def timed(self, language: str, kind: Kind) -> tuple[list[RequestRow], int, tuple[str, ...]]:
         """Return the requests that figures of time are made from, how many are kept apart, and what disturbed the former.

@@ -10,6 +10,7 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ComparisonRow, FailureRow, GapRow, ScoreRow, TokenRow, split_fix
 from evalsuite.analysis.score_table import scores
 from evalsuite.analysis.token_table import token_tax
+from evalsuite.profile_plan import PROFILE_TASK
 from evalsuite.records import CellStatus, ProfileFacts
 
 __all__ = ["Tables", "analyse", "comparisons", "failures", "find_flags", "gaps", "scores", "token_tax"]
@@ -90,7 +91,7 @@ def _unmeasured(facts: ProfileFacts) -> FailureRow:
     return FailureRow(
         status=facts.status,
         model=facts.cell.model,
-        task="profile",
+        task=PROFILE_TASK,
         language=", ".join(facts.cell.languages),
         form=None,
         reason=reason,

@@ -183,6 +183,11 @@ class Stretch(Frozen):
     noise: tuple[str, ...] = ()
     """What disturbed it, or why it cannot be told."""
 
+    @property
+    def disturbed(self) -> tuple[str, ...]:
+        """What other work or throttling did to it; empty where nothing is known to have."""
+        return (self.noise if self.noisy else ()) + (self.throttle_reasons if self.throttled else ())
+
 
 class MeterFound(Frozen):
     """What came of looking for a power meter."""

@@ -92,15 +92,6 @@ class Shown:
             return MISSING
         return self._text("word.range", low=self.seconds(estimate.low), high=self.seconds(estimate.high))
 
-    def ratio(self, estimate: Estimate | Quantity) -> str:
-        """Return a ratio with its interval."""
-        if estimate.value is None:
-            return MISSING
-        found = f"{self._text.number(estimate.value, 2)}\N{MULTIPLICATION SIGN}"
-        if estimate.low is None or estimate.high is None:
-            return found
-        return f"{found} ({self._text.span(estimate.low, estimate.high, digits=2)})"
-
     def memory(self, value: int | None) -> str:
         """Return a size in MiB."""
         return MISSING if value is None else f"{self._text.number(value / _MIB, 0)} MiB"
