@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["CoreChoice", "choose_cores", "cpu_quota", "physical_cores", "usable_cores"]
+__all__ = ["CoreChoice", "choose_cores", "cpu_quota", "physical_cores", "read_text", "usable_cores"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def physical_cores(processors: Collection[int], root: Path = Path("/")) -> int |
         root: Where /sys is.
     """
     folder = root / "sys/devices/system/cpu"
-    siblings = {_text(folder / f"cpu{number}/topology/thread_siblings_list") for number in processors}
+    siblings = {read_text(folder / f"cpu{number}/topology/thread_siblings_list") for number in processors}
     return None if not siblings or None in siblings else len(siblings)
 
 
@@ -82,7 +82,7 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
     """
     limits: list[float] = []
     mounts = root / "sys/fs/cgroup"
-    for line in (_text(root / "proc/self/cgroup") or "").splitlines():
+    for line in (read_text(root / "proc/self/cgroup") or "").splitlines():
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
@@ -106,12 +106,12 @@ def _lineage(mount: Path, path: str) -> list[Path]:
 
 
 def _quota_v2(folder: Path) -> float | None:
-    quota, _, period = (_text(folder / "cpu.max") or "").partition(" ")
+    quota, _, period = (read_text(folder / "cpu.max") or "").partition(" ")
     return _ratio(quota, period or "100000")
 
 
 def _quota_v1(folder: Path) -> float | None:
-    return _ratio(_text(folder / "cpu.cfs_quota_us") or "", _text(folder / "cpu.cfs_period_us") or "100000")
+    return _ratio(read_text(folder / "cpu.cfs_quota_us") or "", read_text(folder / "cpu.cfs_period_us") or "100000")
 
 
 def _ratio(quota: str, period: str) -> float | None:
@@ -123,7 +123,8 @@ def _ratio(quota: str, period: str) -> float | None:
     return limit if limit > 0 else None
 
 
-def _text(path: Path) -> str | None:
+def read_text(path: Path) -> str | None:
+    """Return what a small file of the system holds, without space around it; none where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

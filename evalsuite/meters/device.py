@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from evalsuite.machine import read_text
 from evalsuite.meters.source import CommandRunner, MeterError, run_command
 from evalsuite.records import Device
 
@@ -58,14 +59,14 @@ def read_device(root: Path = Path("/"), *, run: CommandRunner = run_command) -> 
         ram_bytes=psutil.virtual_memory().total,
         os=_os_name(root),
         kernel=platform.release(),
-        governor=_text(cpu0 / "cpufreq/scaling_governor"),
+        governor=read_text(cpu0 / "cpufreq/scaling_governor"),
         accelerators=_accelerators(root),
         features=tuple(f for f in _FEATURES if f in flags),
         cache_l2_bytes=_cache(cpu0, 2),
         cache_l3_bytes=_cache(cpu0, 3),
         power_mode=_power_mode(run),
-        platform_profile=_text(root / "sys/firmware/acpi/platform_profile"),
-        energy_preference=_text(cpu0 / "cpufreq/energy_performance_preference"),
+        platform_profile=read_text(root / "sys/firmware/acpi/platform_profile"),
+        energy_preference=read_text(cpu0 / "cpufreq/energy_performance_preference"),
         container=_container(root),
         virtual_machine=_virtual_machine(root, hypervisor_flag="hypervisor" in flags),
         throttle_bits=_throttle_bits(run),
@@ -86,12 +87,12 @@ def power_supply(root: Path) -> tuple[Literal["ac", "battery"] | None, str | Non
     online: list[bool] = []
     statuses: list[str] = []
     for folder in sorted(root.glob("sys/class/power_supply/*")):
-        kind = _text(folder / "type") or ""
+        kind = read_text(folder / "type") or ""
         # Batteries of a mouse or a pen do not feed the machine.
-        if kind == "Battery" and _text(folder / "scope") != "Device":
-            statuses.append(_text(folder / "status") or "Unknown")
+        if kind == "Battery" and read_text(folder / "scope") != "Device":
+            statuses.append(read_text(folder / "status") or "Unknown")
         elif kind in {"Mains", "Wireless"} or kind.startswith("USB"):
-            told = _text(folder / "online")
+            told = read_text(folder / "online")
             online += [told != "0"] if told else []
     status = "Discharging" if "Discharging" in statuses else next(iter(statuses), None)
     if any(online):
@@ -105,7 +106,7 @@ def power_supply(root: Path) -> tuple[Literal["ac", "battery"] | None, str | Non
 def _cpuinfo(path: Path) -> dict[str, str]:
     """Return the fields of the first processor, and those that stand after the last (board model on ARM)."""
     fields: dict[str, str] = {}
-    for line in (_text(path) or "").splitlines():
+    for line in (read_text(path) or "").splitlines():
         key, colon, value = line.partition(":")
         if colon:
             fields.setdefault(key.strip(), value.strip())
@@ -113,12 +114,12 @@ def _cpuinfo(path: Path) -> dict[str, str]:
 
 
 def _cpu_name(info: dict[str, str], root: Path) -> str:
-    board = (_text(root / "proc/device-tree/model") or "").rstrip("\0")
+    board = (read_text(root / "proc/device-tree/model") or "").rstrip("\0")
     return board or info.get("model name") or info.get("Model") or platform.processor() or "unknown processor"
 
 
 def _os_name(root: Path) -> str:
-    for line in (_text(root / "etc/os-release") or "").splitlines():
+    for line in (read_text(root / "etc/os-release") or "").splitlines():
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip('"')
     return platform.system()
@@ -134,8 +135,8 @@ def _accelerators(root: Path) -> tuple[str, ...]:
 def _cache(cpu: Path, level: int) -> int | None:
     """Return the size of one cache that this processor uses, in bytes; others may share it."""
     for folder in sorted(cpu.glob("cache/index[0-9]*")):
-        size = re.fullmatch(r"(\d+)([KM]?)", _text(folder / "size") or "")
-        if size and _text(folder / "level") == str(level):
+        size = re.fullmatch(r"(\d+)([KM]?)", read_text(folder / "size") or "")
+        if size and read_text(folder / "level") == str(level):
             return int(size[1]) * {"": 1, "K": 2**10, "M": 2**20}[size[2]]
     return None
 
@@ -153,39 +154,39 @@ def _throttle_bits(run: CommandRunner) -> str | None:
 
 def _container(root: Path) -> str | None:
     """Return the kind of container; what a runtime says of itself goes before what it leaves behind."""
-    for variable in (_text(root / "proc/1/environ") or "").split("\0"):
+    for variable in (read_text(root / "proc/1/environ") or "").split("\0"):
         name, _, value = variable.partition("=")
         if name == "container" and value:
             return value
-    if (told := _text(root / "run/systemd/container")) is not None and told:
+    if (told := read_text(root / "run/systemd/container")) is not None and told:
         return told
     for mark, kind in (("run/.containerenv", "podman"), (".dockerenv", "docker")):
         if _exists(root / mark):
             return kind
-    cgroup = _text(root / "proc/1/cgroup") or ""
+    cgroup = read_text(root / "proc/1/cgroup") or ""
     return next((kind for word, kind in _CONTAINERS.items() if re.search(rf"[/-]{word}\b", cgroup)), None)
 
 
 def _virtual_machine(root: Path, *, hypervisor_flag: bool) -> str | None:
     """Return what a virtual machine says that it is; none for what looks like a machine of its own."""
-    parts = [_text(root / "sys/class/dmi/id" / name) or "" for name in ("sys_vendor", "product_name")]
+    parts = [read_text(root / "sys/class/dmi/id" / name) or "" for name in ("sys_vendor", "product_name")]
     shown = " ".join(filter(None, parts))
     # Amazon's bare machines (m5.metal) bear the same vendor as its virtual ones.
     if shown and not shown.endswith(".metal") and (hypervisor_flag or _VIRTUAL.search(shown)):
         return shown
-    told = _text(root / "sys/hypervisor/type") or _text(root / "proc/device-tree/hypervisor/compatible")
+    told = read_text(root / "sys/hypervisor/type") or read_text(root / "proc/device-tree/hypervisor/compatible")
     return (told or "").rstrip("\0") or ("unknown hypervisor" if hypervisor_flag else None)
 
 
 def _swap(root: Path) -> int | None:
-    found = re.search(r"^SwapTotal:\s+(\d+) kB$", _text(root / "proc/meminfo") or "", re.MULTILINE)
+    found = re.search(r"^SwapTotal:\s+(\d+) kB$", read_text(root / "proc/meminfo") or "", re.MULTILINE)
     return int(found[1]) * 2**10 if found else None
 
 
 def _huge_pages(root: Path) -> str | None:
     """Return how transparent huge pages are set, and how many others are reserved."""
-    chosen = re.search(r"\[(\w+)\]", _text(root / "sys/kernel/mm/transparent_hugepage/enabled") or "")
-    memory = _text(root / "proc/meminfo") or ""
+    chosen = re.search(r"\[(\w+)\]", read_text(root / "sys/kernel/mm/transparent_hugepage/enabled") or "")
+    memory = read_text(root / "proc/meminfo") or ""
     count = re.search(r"^HugePages_Total:\s+(\d+)$", memory, re.MULTILINE)
     size = re.search(r"^Hugepagesize:\s+(\d+) kB$", memory, re.MULTILINE)
     parts = [f"transparent: {chosen[1]}"] if chosen else []
@@ -205,10 +206,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None

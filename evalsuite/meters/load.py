@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from evalsuite.machine import read_text
+
 __all__ = ["LoadState", "LoadSummary", "LoadTrack", "Noise", "ProcessTime"]
 
 _SWAP_LIMIT_BYTES = 2**20
@@ -136,8 +138,8 @@ class LoadTrack:
 
     def look(self) -> LoadState:
         """Read the load now, keep it, and return it; nothing is raised where something is missing."""
-        stat = _text(self._proc / "stat") or ""
-        pages = _text(self._proc / "vmstat") or ""
+        stat = read_text(self._proc / "stat") or ""
+        pages = read_text(self._proc / "vmstat") or ""
         total = re.search(r"^cpu +([\d ]+)$", stat, re.MULTILINE)
         # user nice system idle iowait irq softirq steal; guest time, which follows, is part of user time.
         ticks = [int(n) for n in total[1].split()[:8]] if total else []
@@ -254,7 +256,7 @@ def _switched(looks: Sequence[LoadState]) -> int | None:
 def _process(folder: Path) -> ProcessTime | None:
     """Return the times of a process: fields 4, 14 to 17 and 22 of its `stat` (proc_pid_stat(5))."""
     # The name, in brackets, may hold spaces and brackets.
-    fields = (_text(folder / "stat") or "").rpartition(")")[2].split()
+    fields = (read_text(folder / "stat") or "").rpartition(")")[2].split()
     try:
         return ProcessTime(ticks=sum(map(int, fields[11:15])), parent=int(fields[1]), born=int(fields[19]))
     except (ValueError, IndexError):
@@ -265,7 +267,7 @@ def _switches(proc: Path, pid: int) -> dict[tuple[int, int], int]:
     """Return the involuntary switches of each thread; a process's own `status` has only those of its first one."""
     found: dict[tuple[int, int], int] = {}
     for path in (proc / str(pid)).glob("task/[0-9]*/status"):
-        count = _field(_text(path) or "", "nonvoluntary_ctxt_switches:")
+        count = _field(read_text(path) or "", "nonvoluntary_ctxt_switches:")
         if count is not None:
             found[pid, int(path.parent.name)] = count
     return found
@@ -279,10 +281,3 @@ def _field(text: str, name: str) -> int | None:
 def _sysconf(name: str, default: int) -> int:
     """Return a constant of the system; the usual one where it has no such call, and no /proc to go with it."""
     return os.sysconf(name) if hasattr(os, "sysconf") else default
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from evalsuite.machine import read_text
 from evalsuite.meters.device import power_supply
 from evalsuite.meters.source import MeterError, Site
 
@@ -102,7 +103,7 @@ def read_thermal(
     """
     cpu = site.root / "sys/devices/system/cpu"
     folders = dict(sorted((int(p.name[3:]), p) for p in cpu.glob("cpu[0-9]*") if p.name[3:].isdigit()))
-    governors = {text for p in folders.values() if (text := _text(p / "cpufreq/scaling_governor"))}
+    governors = {text for p in folders.values() if (text := read_text(p / "cpufreq/scaling_governor"))}
     supply, battery_status = power_supply(site.root)
     return ThermalState(
         t_ns=site.clock_ns(),
@@ -282,7 +283,7 @@ def _board(now: ThrottleBits, before: ThrottleBits) -> dict[str, None]:
 
 def _zones(root: Path) -> dict[str, float]:
     folders = sorted(root.glob("sys/class/thermal/thermal_zone[0-9]*"), key=_place)
-    kinds = {folder: _text(folder / "type") or folder.name for folder in folders}
+    kinds = {folder: read_text(folder / "type") or folder.name for folder in folders}
     found: dict[str, float] = {}
     for folder, kind in kinds.items():
         value = _temperature(folder / "temp")
@@ -299,8 +300,8 @@ def _hwmon(root: Path) -> dict[str, float]:
         value = _temperature(path)
         if value is not None:
             sensor = path.name.removesuffix("_input")
-            chip = _text(path.with_name("name")) or "sensor"
-            name = f"{chip} {_text(path.with_name(f'{sensor}_label')) or sensor}"
+            chip = read_text(path.with_name("name")) or "sensor"
+            name = f"{chip} {read_text(path.with_name(f'{sensor}_label')) or sensor}"
             found[name if name not in found else f"{name} ({path.parent.name})"] = value
     return found
 
@@ -357,13 +358,6 @@ def _gpu_event_bits() -> int | None:
 
 def _number(path: Path) -> int | None:
     try:
-        return int(_text(path) or "")
+        return int(read_text(path) or "")
     except ValueError:
-        return None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
         return None
