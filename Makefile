@@ -73,7 +73,8 @@ check: $(STAMPS)/dev
 	@echo "== layers"
 	@$(BIN)/lint-imports
 	@echo "== files made from others"
-	@$(BIN)/python tools/make_tasks.py --check
+	@$(BIN)/evalsuite tasks make --check
+	@$(BIN)/python tools/find_lm_eval_tasks.py --check
 	@$(BIN)/python tools/make_lexicon.py --check
 	@echo "== unit tests"
 	@$(BIN)/pytest -q -m "not real" -n 2

@@ -15,7 +15,6 @@ from evalsuite.backends.packing import PackLimits, ScoreRequest, pack
 from evalsuite.catalog.data import DataFinder, mirror_from
 from evalsuite.catalog.fetch import fetch_model
 from evalsuite.catalog.load import load_catalog
-from evalsuite.catalog.tasks import task_folders
 from evalsuite.plan import sample
 
 Pairs = list[tuple[str, str]]
@@ -32,7 +31,7 @@ def items(task: str, limit: int | None, data: Path | None) -> list[tuple[str, li
 
     catalog, finder = load_catalog(), DataFinder(mirror_from(data))
     spec = finder.locate(catalog.tasks[task])
-    built = build_task(spec, task_folders(), finder, PromptForm.NATIVE)
+    built = build_task(spec, finder, PromptForm.NATIVE)
     shown = built.prompts(sample(finder.item_ids(spec), limit, _SEED))
     space = " " if catalog.languages[spec.language].spaced else ""
     return [(item["context"], [space + choice for choice in item["choices"]]) for item in shown]

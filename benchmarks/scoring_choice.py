@@ -20,7 +20,6 @@ from evalsuite.backends.llamacpp.lm import LlamaCppLM
 from evalsuite.catalog.data import DataFinder, mirror_from
 from evalsuite.catalog.fetch import fetch_model
 from evalsuite.catalog.load import load_catalog
-from evalsuite.catalog.tasks import task_folders
 from evalsuite.harness import build_task
 from evalsuite.plan import sample
 from evalsuite.records import PromptForm
@@ -49,7 +48,7 @@ def main() -> None:
     print(f"{'':4}{'n':>5}{'raw':>7}{'char':>7}{'byte':>7}{'label':>7}{'empty':>7}{'same':>7}")
     for code in options.langs.split(","):
         task = catalog.tasks[f"{options.group}_{code}"]
-        built = build_task(task, task_folders(), finder, PromptForm.NATIVE)
+        built = build_task(task, finder, PromptForm.NATIVE)
         items = built.prompts(sample(finder.item_ids(task), options.limit, 20260401))
         delimiter = " " if catalog.languages[code].spaced else ""
         scores: dict[str, list[bool]] = {}

@@ -32,9 +32,8 @@ class RunProgress(Protocol):
 
 @dataclass(frozen=True)
 class Site:
-    """Where a worker finds tasks and data."""
+    """Where a worker finds data."""
 
-    task_folders: tuple[Path, ...]
     mirror: Path | None
     offline: bool
 
@@ -137,7 +136,6 @@ def _job(cells: Sequence[Cell], launch: Launch, taker: Taker) -> Job:
         backend=launch.backend,
         model_path=launch.model_path,
         options=dict(launch.options),
-        task_folders=launch.site.task_folders,
         mirror=launch.site.mirror,
         offline=launch.site.offline,
         work=tuple(

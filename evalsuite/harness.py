@@ -7,21 +7,37 @@ import copy
 import io
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evalsuite.backends.llamacpp.chat import strip_marks
-from evalsuite.catalog.data import DataFinder
+from evalsuite.catalog.data import DataFinder, id_columns, item_id
 from evalsuite.errors import BackendError
 from evalsuite.records import PromptForm, Record, Task
 
 if TYPE_CHECKING:
+    from datasets import DatasetDict
     from lm_eval.api.model import TemplateLM
 
-__all__ = ["BuiltTask", "build_task"]
+__all__ = ["BuiltTask", "Item", "build_task"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """What an item asks, without a model."""
+
+    id: str
+    context: str
+    choices: tuple[str, ...]
+    gold: int | None
+    """Place of the right choice; none where there are no choices, or it cannot be told."""
+    target: str
+    """What is right: the place as text, or the reference texts, one a line."""
 
 
 class BuiltTask:
@@ -31,9 +47,9 @@ class BuiltTask:
         self.task = task
         self.prompt_form = prompt_form
         self._lm_task = lm_task
-        self._docs = lm_task.eval_docs
-        if lm_task.config.process_docs is not None:
-            self._refuse_moved_items()
+        self._docs = lm_task.dataset[task.data.split]
+        if prompt_form.rotation:
+            self._docs = self._docs.map(partial(_turned, prompt_form.rotation), load_from_cache_file=False)
 
     def __len__(self) -> int:
         return len(self._docs)
@@ -43,7 +59,7 @@ class BuiltTask:
         if not hasattr(lm, "announce"):
             return
         part = self._part(indices)
-        chat = self.prompt_form is PromptForm.CHAT
+        chat = self.prompt_form.chat
         with quiet():
             part.build_all_requests(
                 apply_chat_template=chat,
@@ -66,7 +82,7 @@ class BuiltTask:
                 task_dict={"tasks": {self.task.name: part}, "groups": {}, "group_map": {}},
                 bootstrap_iters=0,
                 log_samples=True,
-                apply_chat_template=self.prompt_form is PromptForm.CHAT,
+                apply_chat_template=self.prompt_form.chat,
             )
         if results is None:
             raise BackendError("lm-eval returned no results")
@@ -75,15 +91,25 @@ class BuiltTask:
         first = samples[0]["filter"]
         return [self._record(lm, indices[s["doc_id"]], s) for s in samples if s["filter"] == first]
 
-    def _refuse_moved_items(self) -> None:
-        """Items are named by their place in the data, so a task's `process_docs` must leave each in its place."""
-        raw, column = self._lm_task.dataset[self.task.data.split], self.task.id_column
-        before, after = ([row[column] for row in rows] if column else [0] * len(rows) for rows in (raw, self._docs))
-        if before != after:
-            raise BackendError(
-                f"{self.task.name}: process_docs drops, adds or reorders items ({len(raw)} before, {len(self._docs)} after)",
-                fix="change the fields of items only; prepare the selection in the data, or in custom_dataset",
+    def items(self, indices: Sequence[int]) -> list[Item]:
+        """Return what is asked and what is right, item by item."""
+        found = []
+        for index in indices:
+            doc = self._docs[index]
+            several = self.task.output_type == "multiple_choice"
+            choices = tuple(str(c) for c in self._lm_task.doc_to_choice(doc)) if several else ()
+            target = self._lm_task.doc_to_target(doc)
+            gold = choices.index(target) if isinstance(target, str) and target in choices else target
+            found.append(
+                Item(
+                    id=item_id(self.task, doc, index),
+                    context=str(self._lm_task.doc_to_text(doc)),
+                    choices=choices,
+                    gold=gold if several and isinstance(gold, int) else None,
+                    target="\n".join(map(str, target)) if isinstance(target, list) else str(target),
+                )
             )
+        return found
 
     def prompts(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """Return items as the model sees them: id, context, choices, the right choice or text."""
@@ -92,18 +118,18 @@ class BuiltTask:
             doc = self._docs[index]
             choices = self._lm_task.doc_to_choice(doc) if self.task.output_type == "multiple_choice" else []
             target = self._lm_task.doc_to_target(doc)
-            item_id = str(index if self.task.id_column is None else doc[self.task.id_column])
             right = choices[target] if choices and isinstance(target, int) else target
             with quiet():
                 context = self._lm_task.fewshot_context(doc, num_fewshot=0)
-            shown.append({"id": item_id, "context": context, "choices": choices, "target": right})
+            shown.append(
+                {"id": item_id(self.task, doc, index), "context": context, "choices": choices, "target": right}
+            )
         return shown
 
     def _part(self, indices: Sequence[int]) -> Any:
         """Return a view of the task that holds these items only; lm-eval would walk through all for every part."""
         part = copy.copy(self._lm_task)
         part._config = copy.copy(self._lm_task._config)
-        part._config.process_docs = None  # applied when the items were first read
         docs = self._docs.select(indices) if hasattr(self._docs, "select") else [self._docs[i] for i in indices]
         part.dataset = {split: docs for split in (part.config.test_split, part.config.validation_split) if split}
         part._instances = None
@@ -115,7 +141,6 @@ class BuiltTask:
         doc = sample["doc"]
         from lm_eval.utils import hash_string
 
-        column = self.task.id_column
         context, metrics = str(sample["arguments"][0][0]), {name: _plain(sample[name]) for name in sample["metrics"]}
         shown = strip_marks(context)
         raw = self._raw(lm, sample)
@@ -126,7 +151,7 @@ class BuiltTask:
                 fix="name one of these as metadata.primary_metric",
             )
         return Record(
-            item_id=str(index if column is None else doc[column]),
+            item_id=item_id(self.task, doc, index),
             item_index=index,
             context=shown,
             metrics=metrics,
@@ -179,23 +204,32 @@ def predict(metric: str, choices: Sequence[str], scored: Sequence[Any], priors: 
     return int(np.argmax(values))
 
 
-def build_task(task: Task, folders: Sequence[Path], finder: DataFinder, prompt_form: PromptForm) -> BuiltTask:
+def build_task(task: Task, finder: DataFinder, prompt_form: PromptForm) -> BuiltTask:
     """Have lm-eval's `TaskManager` build a task, with its data from where `finder` finds it.
 
     Args:
         task: The task.
-        folders: Task folders, as for lm-eval's `include_path`.
         finder: Reads the data.
         prompt_form: How items are put to the model.
     """
+    from lm_eval import utils
     from lm_eval.tasks import TaskManager
+    from lm_eval.tasks._yaml_loader import load_yaml
 
-    spec: dict[str, Any] = {"task": task.name}
-    if task.data.kind == "hub":
-        data = finder.load(task)
-        spec["custom_dataset"] = lambda **_: data
+    # lm-eval compiles a template anew for every item, which takes longer than to render it.
+    if not hasattr(utils.env.from_string, "cache_info"):
+        utils.env.from_string = lru_cache(maxsize=None)(utils.env.from_string)
+    data = _prepared(task, finder, load_yaml(task.path).get("process_docs"))
+    spec: dict[str, Any] = {
+        "task": task.name,
+        **_form_fields(task, prompt_form),
+        "custom_dataset": lambda **_: data,
+        "process_docs": None,  # applied already: lm-eval would apply it once more each time it looks at the items
+        "fewshot_split": task.data.split,  # lm-eval looks for examples even where it shall show none
+    }
     with quiet():
-        manager = TaskManager(include_path=[str(f) for f in folders], include_defaults=False)
+        # Its own folder is enough: what a task includes is found from its file, and to read all folders takes long.
+        manager = TaskManager(include_path=str(task.path.parent), include_defaults=False)
         # A group is lm-eval's public way to load a registered task with a field replaced.
         loaded = manager.load({"group": "evalsuite_cell", "task": [spec]})
         lm_task: Any = loaded["tasks"][task.name]
@@ -206,6 +240,48 @@ def build_task(task: Task, folders: Sequence[Path], finder: DataFinder, prompt_f
         )
     lm_task.set_config(key="num_fewshot", value=0)
     return BuiltTask(task, lm_task, prompt_form)
+
+
+def _prepared(task: Task, finder: DataFinder, process_docs: Callable[[Any], Any] | None) -> DatasetDict:
+    """Return the items as the task's own `process_docs` makes them.
+
+    Items are named by their place in the data, so that function must leave each in its place.
+    """
+    data = finder.load(task)
+    if process_docs is None:
+        return data
+    from datasets import DatasetDict
+
+    raw, columns = data[task.data.split], id_columns(task)
+    with quiet():
+        docs = process_docs(raw)
+    before, after = ([[row[c] for c in columns] for row in rows.select_columns(list(columns))] for rows in (raw, docs))
+    if before != after or len(raw) != len(docs):
+        raise BackendError(
+            f"{task.name}: process_docs drops, adds or reorders items ({len(raw)} before, {len(docs)} after)",
+            fix="change the fields of items only; prepare the selection in the data, or in custom_dataset",
+        )
+    return DatasetDict({task.data.split: docs})
+
+
+def _form_fields(task: Task, form: PromptForm) -> dict[str, Any]:
+    """Return the fields of a task that its wording replaces."""
+    if form.wording == PromptForm.NATIVE:
+        return {}
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    metadata = load_yaml(task.path)["metadata"]
+    fields = dict(metadata["forms"][form.wording])
+    if "prior_context" in fields:
+        fields["metadata"] = {**metadata, "prior_context": fields.pop("prior_context")}
+    return fields
+
+
+def _turned(rotation: int, doc: dict[str, Any]) -> dict[str, Any]:
+    """Return an item whose options are listed from another one on, in a circle."""
+    options, gold = list(doc["options"]), int(doc["gold"])
+    turn = rotation % len(options)
+    return {**doc, "options": options[turn:] + options[:turn], "gold": (gold - turn) % len(options)}
 
 
 @contextlib.contextmanager

@@ -13,11 +13,11 @@ from evalsuite.catalog.gguf import check_gguf
 from evalsuite.catalog.languages import resolve_languages
 from evalsuite.catalog.load import Catalog
 from evalsuite.catalog.models import resolve_model
-from evalsuite.catalog.tasks import resolve_tasks
+from evalsuite.catalog.tasks import names_of, resolve_tasks
 from evalsuite.errors import DataMissingError, FetchError, InputError
 from evalsuite.records import DEQUANTISED, Cell, Language, Model, PromptForm, Skip, Sweep, Task, digest
 
-__all__ = ["Estimate", "Plan", "PlannedModel", "make_plan", "prepare_models", "sample"]
+__all__ = ["Estimate", "Plan", "PlannedModel", "limit_of", "make_plan", "prepare_models", "sample"]
 
 CHUNK_ITEMS = 16
 """Items that are asked for and stored together."""
@@ -183,8 +183,8 @@ def make_plan(
     estimates: dict[str, Estimate] = {}
     for planned in models.values():
         for found in items:
-            for form in sweep.prompt_forms:
-                reason = _refusal(planned, form)
+            for form in _forms(found.task, sweep):
+                reason = _refusal(planned, found.task, form)
                 if reason is not None:
                     skips.append(_skip(planned.model, found.task, *reason))
                     continue
@@ -210,22 +210,45 @@ def sample(ids: Sequence[str], limit: int | None, seed: int) -> tuple[int, ...]:
     return tuple(sorted(ranked[:limit]))
 
 
+def limit_of(task: Task, sweep: Sweep) -> int | None:
+    """Return how many items of a task a sweep takes; none: all. The narrowest name counts: task, group, family, suite."""
+    for name in (task.name, task.parallel_group, task.family, *task.suite):
+        if name in sweep.limits_of:
+            return sweep.limits_of[name]
+    return sweep.limit
+
+
 def _items(task: Task, finder: DataFinder, sweep: Sweep, *, download: bool) -> _TaskItems:
     located = finder.locate(task)
+    limit = limit_of(task, sweep)
     if located.data.found == "hub" and not download:
         total = task.items or 0
-        return _TaskItems(located, tuple(range(min(total, sweep.limit or total))), total, _UNKNOWN_ITEM_BYTES)
+        return _TaskItems(located, tuple(range(min(total, limit or total))), total, _UNKNOWN_ITEM_BYTES)
     split = finder.load(located)[task.data.split]
-    indices = sample(finder.item_ids(located), sweep.limit, sweep.seed)
+    indices = sample(finder.item_ids(located), limit, sweep.seed)
     probe = range(0, len(split), max(1, len(split) // 20))
     size = sum(len(str(value).encode()) for i in probe for value in split[i].values()) / max(1, len(probe))
     return _TaskItems(located, indices, len(split), size)
 
 
-def _refusal(planned: PlannedModel, form: PromptForm) -> tuple[str, str | None] | None:
+def _forms(task: Task, sweep: Sweep) -> list[PromptForm]:
+    """Return the forms that a task is asked in: those of the sweep, and what the sweep asks of this task beyond them."""
+    forms = list(sweep.prompt_forms)
+    names = names_of(task)
+    if names & set(sweep.all_wordings):
+        forms += [PromptForm.make(wording, chat=form.chat) for form in sweep.prompt_forms for wording in task.wordings]
+    if names & set(sweep.option_orders) and task.listed_options:
+        turns = range(1, task.listed_options)
+        forms += [PromptForm.make(f.wording, chat=f.chat, rotation=turn) for f in sweep.prompt_forms for turn in turns]
+    return list(dict.fromkeys(forms))
+
+
+def _refusal(planned: PlannedModel, task: Task, form: PromptForm) -> tuple[str, str | None] | None:
     if planned.problem is not None:
         return planned.problem, "fetch the model, then run again"
-    if form is PromptForm.CHAT and planned.has_chat_template is False:
+    if form.wording not in task.wordings:
+        return f"the task has no wording {form.wording!r}, only {', '.join(task.wordings)}", None
+    if form.chat and planned.has_chat_template is False:
         return "the model has no chat template", "use an instruction-tuned model, or the prompt form `native`"
     return None
 

@@ -43,7 +43,6 @@ class Job(BaseModel):
     backend: str
     model_path: Path
     options: dict[str, Any]
-    task_folders: tuple[Path, ...]
     mirror: Path | None
     offline: bool
     work: tuple[WorkItem, ...]
@@ -81,7 +80,7 @@ def _run_cell(lm: Any, job: Job, item: WorkItem, channel: Channel) -> None:
     channel.send("cell", cell=item.cell.id)
     try:
         finder = DataFinder(job.mirror, offline=job.offline)
-        task = build_task(item.task, job.task_folders, finder, item.cell.prompt_form)
+        task = build_task(item.task, finder, item.cell.prompt_form)
         for number, index in enumerate(item.chunks):
             if number % PLANNED_CHUNKS == 0:
                 ahead = item.chunks[number : number + PLANNED_CHUNKS]

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from evalsuite.catalog.data import DataFinder
-from evalsuite.catalog.tasks import load_tasks, task_folders
+from evalsuite.catalog.tasks import load_tasks
 from evalsuite.errors import BackendError
 from evalsuite.harness import build_task, predict
 from evalsuite.records import PromptForm
@@ -22,7 +22,7 @@ def build(tmp_path, line, code=""):
     path = folder / "labels_en.yaml"
     path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
     task = load_tasks([tmp_path])["labels_en"]
-    return build_task(task, task_folders([tmp_path]), DataFinder(), PromptForm.NATIVE)
+    return build_task(task, DataFinder(), PromptForm.NATIVE)
 
 
 def test_a_task_that_keeps_its_items_in_place_is_built(tmp_path):

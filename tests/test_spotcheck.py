@@ -9,7 +9,6 @@ import os
 import pytest
 
 from evalsuite.catalog.load import load_catalog
-from evalsuite.catalog.tasks import task_folders
 from evalsuite.driver import Site
 from evalsuite.errors import FetchError, InputError, StoreError
 from evalsuite.records import CellStatus, Limits, Model, Source
@@ -59,7 +58,7 @@ def inputs(run, path=None):
         models=manifest.models,
         paths={model.name: path or model.source.path},
         tasks=load_catalog().tasks,
-        site=Site(tuple(task_folders()), None, offline=True),
+        site=Site(None, offline=True),
         limits=Limits(),
     )
 

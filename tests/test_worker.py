@@ -30,7 +30,7 @@ def test_items_are_planned_a_few_chunks_at_a_time_and_before_they_are_asked_for(
     chunks = tuple(n for n in range(20) if n != 3)  # one was done before
     cell = SimpleNamespace(id="c", prompt_form=None, chunk=lambda n: [10 * n, 10 * n + 1])
     item = SimpleNamespace(cell=cell, task=None, chunks=chunks)
-    job = SimpleNamespace(mirror=None, offline=True, task_folders=())
+    job = SimpleNamespace(mirror=None, offline=True)
     stream = io.StringIO()
     worker._run_cell(SimpleNamespace(evaluated_tokens=0), job, item, Channel(stream))  # type: ignore[arg-type]
     events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]

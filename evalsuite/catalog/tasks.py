@@ -9,20 +9,21 @@ from typing import Any
 
 import yaml
 
+from evalsuite.catalog.lm_eval_tasks import read_lists
 from evalsuite.catalog.paths import data_root
-from evalsuite.catalog.yamlfile import LineOf, load_mapping, validate
+from evalsuite.catalog.yamlfile import LineOf, Loader, load_mapping, validate
 from evalsuite.errors import CatalogError, InputError, suggest
 from evalsuite.records import DataRef, Language, Task
 
-__all__ = ["load_tasks", "resolve_tasks", "task_folders"]
+__all__ = ["load_tasks", "names_of", "resolve_tasks", "task_folders"]
 
 _METADATA = (
-    "language", "family", "suite", "chance", "parallel_group", "id_column", "primary_metric", "licence", "source", "note",
-    "items",
+    "language", "family", "suite", "chance", "parallel_group", "id_column", "primary_metric", "primary_why", "licence", "source",
+    "note", "items", "listed_options", "cluster_column", "accept",
 )  # fmt: skip
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     """Reads lm-eval's `!function` tags as text; nothing is imported."""
 
 
@@ -57,6 +58,9 @@ def load_tasks(include: Sequence[Path] = ()) -> dict[str, Task]:
             if path.parent.name != "data" and not path.name.startswith("_"):
                 task = _load(path)
                 tasks[task.name] = task
+        for listed, path, entry in read_lists(folder):
+            task = _load_named(listed, path, entry)
+            tasks[task.name] = task
     return tasks
 
 
@@ -85,9 +89,9 @@ def resolve_tasks(
                 )
             chosen[name] = tasks[name]
             continue
-        members = [task for task in tasks.values() if name in _names_of(task)]
+        members = [task for task in tasks.values() if name in names_of(task)]
         if not members:
-            known = {known for task in tasks.values() for known in _names_of(task)}
+            known = {known for task in tasks.values() for known in names_of(task)}
             raise InputError(
                 f"unknown task {name!r}", fix=suggest(name, known, kind="task", show="evalsuite tasks list")
             )
@@ -99,7 +103,8 @@ def resolve_tasks(
     return list(chosen.values()), missing
 
 
-def _names_of(task: Task) -> set[str]:
+def names_of(task: Task) -> set[str]:
+    """Return every name that a sweep can mean a task by: its own, its group's, its family's and its suites'."""
     return {name for name in (task.name, task.parallel_group, task.family, *task.suite) if name}
 
 
@@ -111,8 +116,6 @@ def _load(path: Path) -> Task:
             f"{path}: metadata: missing",
             fix="give the task our metadata (language, family, chance, ...), see docs/tasks.md",
         )
-    helpers = {f.rpartition(".")[0] for f in _functions(config)}
-    files |= {(path.parent / f"{h.replace('.', '/')}.py") for h in helpers}
     named = metadata.get("data_files") or []
     if not isinstance(named, list):
         raise CatalogError(f"{path}:{line_of(('metadata', 'data_files'))}: metadata.data_files: not a list: {named!r}")
@@ -120,45 +123,95 @@ def _load(path: Path) -> Task:
     lost = [f for f in data_files if not f.is_file()]
     if lost:
         raise CatalogError(f"{path}:{line_of(('metadata', 'data_files'))}: metadata.data_files: no file {lost[0]}")
-    fields = {key: metadata[key] for key in _METADATA if key in metadata}
     return validate(
         Task,
         {
-            "chance": None,
-            "parallel_group": None,
-            "id_column": None,
-            "suite": (),
-            **fields,
+            **_fields(metadata),
+            "wordings": ("native", *_mapping(metadata, "forms")),
             "name": config.get("task"),
             "output_type": config.get("output_type"),
-            "data": _data_ref(config, path, line_of),
+            "data": _data_ref(config, metadata, path, line_of),
             "path": path,
-            "sha256": _hash([*sorted(f for f in files if f.is_file()), *data_files]),
+            "sha256": _hash([*_code(config, path, files), *data_files]),
         },
         path,
         lambda loc: line_of(("metadata", *loc)) if loc and loc[0] in _METADATA else line_of(loc),
     )
 
 
-def _data_ref(config: dict[str, Any], path: Path, line_of: LineOf) -> DataRef:
+def _load_named(listed: Path, path: Path, entry: Mapping[str, Any]) -> Task:
+    """Return a task of lm-eval, with the metadata of our list."""
+    config, line_of, files = _merge(path, ())
+    unknown = entry.keys() - {"name", "columns", *_METADATA}
+    if unknown:
+        raise CatalogError(f"{listed}: {entry['name']}: unknown field {min(unknown)!r}")
+    return validate(
+        Task,
+        {
+            **_fields({"family": listed.stem, **entry}),
+            "name": entry["name"],
+            "lm_eval": True,
+            "output_type": config.get("output_type"),
+            "data": _data_ref(config, entry, path, line_of),
+            "path": path,
+            "sha256": _hash(_code(config, path, files)),
+        },
+        listed,
+        lambda _: 1,
+    )
+
+
+def _fields(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {key: metadata[key] for key in _METADATA if key in metadata}
+    return {"chance": None, "parallel_group": None, "id_column": None, "suite": (), **fields}
+
+
+def _code(config: Mapping[str, Any], path: Path, files: set[Path]) -> list[Path]:
+    """Return the files that a configuration came from, and the helper modules that it names."""
+    helpers = {path.parent / f"{f.rpartition('.')[0].replace('.', '/')}.py" for f in _functions(config)}
+    return sorted(f for f in files | helpers if f.is_file())
+
+
+def _data_ref(config: Mapping[str, Any], metadata: Mapping[str, Any], path: Path, line_of: LineOf) -> DataRef:
     """Return where a configuration says that the items are."""
     split = config.get("test_split") or config.get("validation_split")
     if not split:
         raise CatalogError(f"{path}: test_split: missing", fix="name the split that holds the items")
-    hub = {"path": config.get("dataset_path"), "config": config.get("dataset_name")}
+    pool = _mapping(metadata, "pool")
     kwargs = config.get("dataset_kwargs") or {}
     if not isinstance(kwargs, dict) or kwargs.keys() - {"revision"}:
         raise CatalogError(
             f"{path}:{line_of(('dataset_kwargs',))}: dataset_kwargs: only `revision` is understood (given: {kwargs!r})",
             fix="read local files with a `custom_dataset` function beside the task, see docs/tasks.md",
         )
-    place = {"kind": "shipped"} if config.get("custom_dataset") else {"kind": "hub", **hub, **kwargs}
+    kind = "mirror" if metadata.get("published") == "elsewhere" else "hub"
+    place: dict[str, Any] = {
+        "kind": kind,
+        "path": config.get("dataset_path"),
+        "config": config.get("dataset_name"),
+        **kwargs,
+    }
+    if pool:
+        place = {
+            "kind": kind,
+            "path": pool.get("path"),
+            "configs": pool.get("configs"),
+            "revision": pool.get("revision"),
+        }
+    elif config.get("custom_dataset"):
+        place = {"kind": "shipped"}
     return validate(
         DataRef,
         {**place, "split": split},
         path,
         lambda loc: line_of(("dataset_kwargs", *loc)) if loc[:1] == ("revision",) else line_of(loc),
     )
+
+
+def _mapping(metadata: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """Return a field of the metadata that holds a mapping; empty where it is missing."""
+    value = metadata.get(field) or {}
+    return value if isinstance(value, dict) else {}
 
 
 def _merge(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], LineOf, set[Path]]:

@@ -54,7 +54,6 @@ def command(
 ) -> None:
     """Measure what a sweep asks for, store every item, and write the report."""
     from evalsuite.catalog.data import mirror_from
-    from evalsuite.catalog.tasks import task_folders
     from evalsuite.runner import Site, run_plan
     from evalsuite.store import RunWriter
 
@@ -69,7 +68,7 @@ def command(
         plan = request.plan(download=True)
         profiles = device_plan(plan, asked) if asked.profile else None
         show_skips((*plan.skips, *(profiles.skips if profiles else ())))
-        site = Site(tuple(task_folders(plan.sweep.include)), mirror_from(request.data), request.offline)
+        site = Site(mirror_from(request.data), request.offline)
         bar = RunBar()
         start_c = temperature_c() if profiles else None
         try:

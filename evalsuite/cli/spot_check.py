@@ -126,7 +126,6 @@ def _inputs(
     """Return what the cells are scored with, after everything was held against the run."""
     from evalsuite.catalog.data import mirror_from
     from evalsuite.catalog.load import load_catalog
-    from evalsuite.catalog.tasks import task_folders
     from evalsuite.cli.request import show_licences
     from evalsuite.driver import Site
     from evalsuite.spotcheck import SpotInputs, model_at_hand, model_file, same_tasks
@@ -145,7 +144,7 @@ def _inputs(
         name: model_file(one, paths.get(name), catalog.models, offline=offline, progress=FetchBar())
         for name, one in models.items()
     }
-    return SpotInputs(models, files, tasks, Site(tuple(task_folders(folders)), mirror, offline), manifest.sweep.limits)
+    return SpotInputs(models, files, tasks, Site(mirror, offline), manifest.sweep.limits)
 
 
 def _measure(writer: RunWriter, cells: Sequence[Cell], inputs: SpotInputs, items: int, seed: int) -> StoredCheck:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evalsuite.records.base import Frozen, Name, Sha256, digest
 from evalsuite.records.catalog import DataRef, Language, Model, Source, Task
 from evalsuite.records.device import Device
+from evalsuite.records.form import PromptForm
 from evalsuite.records.manifest import SCHEMA_VERSION, Manifest
 from evalsuite.records.profile import (
     BASELINE_PHASE,
@@ -25,7 +26,7 @@ from evalsuite.records.profile import (
 )
 from evalsuite.records.results import Cell, CellResult, CellStatus, Reading, ReadingLabel, Record, Skip
 from evalsuite.records.spot import SpotCell, SpotCheck
-from evalsuite.records.sweep import DEQUANTISED, Kind, Limits, ModelRef, ProfileSettings, PromptForm, Sweep
+from evalsuite.records.sweep import DEQUANTISED, Kind, Limits, ModelRef, ProfileSettings, Sweep
 
 __all__ = [
     "BASELINE_PHASE",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evalsuite.records.base import Frozen, Name, Sha256
+from evalsuite.texts.norms import Norms
 
 __all__ = ["DataRef", "Language", "Model", "Source", "Task"]
 
@@ -29,6 +31,10 @@ class Language(Frozen):
     family: str
     tier: Literal["high", "low"]
     """Resource tier: `low` marks the languages whose gaps the report must show."""
+    resource_class: Annotated[int, Field(ge=0, le=5)] | None = None
+    """Class of Joshi et al. (2020), from 0 (no data) to 5."""
+    tier_source: str | None = None
+    """Why the language is in its tier."""
     reference: str | None
     """The language that gaps are taken against by default; none for the control."""
     spaced: bool
@@ -37,25 +43,46 @@ class Language(Frozen):
     """sacrebleu tokenizer for BLEU; chrF needs none."""
     colon: str
     """What stands between a label and its text."""
-    prompts: dict[str, dict[str, str | dict[str, str]]]
-    """Prompt words by task group; texts hold lm-eval's Jinja placeholders (`{{text}}`)."""
+    norms: Norms = Norms()
+    """Articles and number marks, for the comparison of answers; `spaced` is taken from the language."""
+    date_format: str | None = None
+    """CLDR's short date pattern."""
+    word_segmenter: str | None = None
+    """What splits text into words for metrics."""
+    sentence_segmenter: str | None = None
+    """What splits text into sentences for metrics."""
+    prompt_register: str | None = None
+    """How prompts address the reader."""
+    prompts: dict[str, dict[str, Any]]
+    """Prompt words by recipe; texts hold lm-eval's Jinja placeholders (`{{text}}`), `variants` the same said otherwise."""
+    data: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Variables by recipe, for a language that the recipe does not list itself."""
     path: Path
     sha256: Sha256
+
+    @model_validator(mode="after")
+    def _one_spacing(self) -> Language:
+        if self.norms.spaced != self.spaced:
+            object.__setattr__(self, "norms", replace(self.norms, spaced=self.spaced))
+        return self
 
 
 class DataRef(Frozen):
     """Where a task's items come from: files beside the task, or a data set on the hub."""
 
-    kind: Literal["shipped", "hub"]
+    kind: Literal["shipped", "hub", "mirror"]
+    """`mirror`: published elsewhere than on the hub, and read from a mirror folder only."""
     path: str | None = None
-    """Hub id."""
+    """Hub id, or owner and name of the repository that publishes the data."""
     config: str | None = None
+    configs: tuple[str, ...] = ()
+    """Configurations that are joined, in this order; `config` is then none."""
     split: str
     revision: str | None = None
     found: str | None = None
     """Where it was found: "shipped", "mirror" or "hub"; none until it was looked for."""
     sha256: Sha256 | None = None
-    """Of the split's file, where it was read from a mirror."""
+    """Of the split's file, where it was read from a mirror; of several files: of their digests in order."""
 
 
 class Task(Frozen):
@@ -69,8 +96,11 @@ class Task(Frozen):
     chance: float | None
     """Expected score of a guesser, 0 to 1; none where there is no such thing."""
     parallel_group: str | None
-    id_column: str | None
+    id_column: str | tuple[str, ...] | None
+    """Column whose value joins the languages, several columns that do so together, or none: the position in the data."""
     primary_metric: str
+    primary_why: str | None = None
+    """Why the task is scored by this metric."""
     licence: str
     source: str
     note: str | None = None
@@ -78,6 +108,16 @@ class Task(Frozen):
     data: DataRef
     items: int | None = None
     """Number of items, where it is known without fetching the data."""
+    wordings: tuple[str, ...] = ("native",)
+    """Wordings that items can be put in."""
+    listed_options: Annotated[int, Field(gt=1)] | None = None
+    """Number of options, where the prompt lists them, so that their order may matter."""
+    cluster_column: str | None = None
+    """Column that names what items share (document, passage), so that they are no independent sample."""
+    accept: dict[str, str] = Field(default_factory=dict)
+    """What `evalsuite tasks check` may find, by its code, and why it may stay."""
+    lm_eval: bool = False
+    """Whether it is one of lm-eval's own tasks, named here and not copied."""
     path: Path
     sha256: Sha256
     """Hash of the YAML, its includes, its Python helpers and its shipped data."""

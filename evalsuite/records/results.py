@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from evalsuite.records.base import Frozen, Sha256
-from evalsuite.records.sweep import PromptForm
+from evalsuite.records.form import PromptForm
 
 __all__ = ["Cell", "CellResult", "CellStatus", "Reading", "ReadingLabel", "Record", "Skip"]
 

@@ -9,17 +9,9 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from evalsuite.records.base import Frozen, Name
+from evalsuite.records.form import PromptForm
 
-__all__ = ["DEQUANTISED", "Kind", "Limits", "ModelRef", "ProfileSettings", "PromptForm", "Sweep"]
-
-
-class PromptForm(StrEnum):
-    """How an item is put to the model."""
-
-    NATIVE = "native"
-    """Plain text in the language of the task."""
-    CHAT = "chat"
-    """The same text as a user's turn in the model's own chat template."""
+__all__ = ["DEQUANTISED", "Kind", "Limits", "ModelRef", "ProfileSettings", "Sweep"]
 
 
 DEQUANTISED = "+dequantised"
@@ -136,6 +128,12 @@ class Sweep(Frozen):
     """Language of every gap; by default each language's own reference from `langs/`."""
     limit: Annotated[int, Field(gt=0)] | None = None
     """Items per task, drawn with `seed`; the same ids in every language of a parallel group."""
+    limits_of: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    """Items per task for some tasks, parallel groups, families or suites, in place of `limit`."""
+    all_wordings: tuple[str, ...] = ()
+    """Tasks, groups, families or suites that are also asked in every other wording that they have."""
+    option_orders: tuple[str, ...] = ()
+    """Tasks, groups, families or suites whose listed options are also put into every other order of a circle."""
     seed: int = 20260401
     threads: Annotated[int, Field(gt=0)] | None = None
     include: tuple[Path, ...] = ()

@@ -14,7 +14,7 @@ import yaml
 from evalsuite.catalog.data import DataFinder
 from evalsuite.catalog.languages import load_languages
 from evalsuite.catalog.profile_texts import ProfileTexts, load_profile_texts
-from evalsuite.catalog.tasks import load_tasks, task_folders
+from evalsuite.catalog.tasks import load_tasks
 from evalsuite.errors import CatalogError, DataMissingError
 from evalsuite.records import Kind, PromptForm
 from tests.helpers import ROOT
@@ -94,7 +94,7 @@ def test_a_message_is_put_as_the_task_puts_it(code: str) -> None:
     """To the letter what lm-eval makes of the task: prompt, what stands before each choice, and the right one."""
     from evalsuite.harness import build_task
 
-    built = build_task(load_tasks()[f"labels_{code}"], task_folders(), DataFinder(), PromptForm.NATIVE)
+    built = build_task(load_tasks()[f"labels_{code}"], DataFinder(), PromptForm.NATIVE)
     ours = {text.id: text for text in load(code).requests if text.kind is Kind.CLASSIFICATION}
     assert len(built) == len(ours)
     for index in (0, 17, 119):
