@@ -148,13 +148,14 @@ def _check_choices(checked: Checked, items: Sequence[Item]) -> None:
     equal = sum(len(set(item.choices)) < len(item.choices) for item in items)
     if equal:
         _add(checked, "equal-choices", f"{equal} of {n} items offer one choice twice")
-    guessers = [sum(1 / len(item.choices) for item in items if item.choices) / n]
-    if len({item.choices for item in items}) == 1:
-        # Where all items offer the same choices, always giving the most frequent one may be the better guess.
-        guessers.append(Counter(item.gold for item in items).most_common(1)[0][1] / n)
+    # Where right answers are not even, always giving the most frequent one is the better guess.
+    guessers = [
+        sum(1 / len(item.choices) for item in items if item.choices) / n,
+        Counter(item.gold for item in items).most_common(1)[0][1] / n,
+    ]
     if checked.task.chance is not None and all(abs(chance - checked.task.chance) > _CHANCE_OFF for chance in guessers):
-        told = ", the most frequent answer ".join(f"{chance:.4f}" for chance in guessers)
-        _add(checked, "chance", f"metadata.chance is {checked.task.chance}, a guesser gets {told}")
+        told = f"a guesser gets {guessers[0]:.4f}, the most frequent place {guessers[1]:.4f}"
+        _add(checked, "chance", f"metadata.chance is {checked.task.chance}, {told}")
     golds = {item.id: item.gold for item in items if item.gold is not None}
     checked.golds = golds
     if len({item.choices for item in items}) > 1:

@@ -42,7 +42,7 @@ _JINJA = _Environment(
     comment_end_string="#>",
     undefined=jinja2.StrictUndefined,
     keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701  # prompts, not pages
+    autoescape=False,  # prompts, not pages
 )
 _WHOLE = re.compile(r"<<(?P<expression>(?:(?!>>).)*)>>", re.DOTALL)
 

@@ -163,6 +163,7 @@ def _load_named(listed: Path, path: Path, entry: Mapping[str, Any]) -> Task:
 
 def _fields(metadata: Mapping[str, Any]) -> dict[str, Any]:
     fields = {key: metadata[key] for key in _METADATA if key in metadata}
+    fields["answer_language"] = metadata.get("target_language")
     return {"chance": None, "parallel_group": None, "id_column": None, "suite": (), **fields}
 
 

@@ -14,7 +14,7 @@ from evalsuite.errors import CatalogError, EvalsuiteError
 
 __all__ = ["LineOf", "Loader", "load_mapping", "read_yaml", "validate"]
 
-if TYPE_CHECKING or not yaml.__with_libyaml__:
+if TYPE_CHECKING or not yaml.__with_libyaml__:  # noqa: SIM108  # a class must have one name for the type checker
     Loader = yaml.SafeLoader
 else:
     Loader = yaml.CSafeLoader

@@ -114,6 +114,8 @@ class Task(Frozen):
     """Number of options, where the prompt lists them, so that their order may matter."""
     cluster_column: str | None = None
     """Column that names what items share (document, passage), so that they are no independent sample."""
+    answer_language: str | None = None
+    """Language of what the model writes, where it is not the task's own: the target of a translation."""
     accept: dict[str, str] = Field(default_factory=dict)
     """What `evalsuite tasks check` may find, by its code, and why it may stay."""
     lm_eval: bool = False

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from evalsuite.store import RunFolder
-from tests.catalog.test_data_hub import REVISION, environment, hub
+from tests.catalog.test_data_hub import REVISION, hub
+from tests.hub import environment
 from tests.helpers import ROOT, evalsuite, fake_model, write_sweep
 
 __all__ = ["hub"]
@@ -123,7 +124,7 @@ def test_without_a_name_the_pack_has_that_of_the_sweep(tmp_path):
 
 
 def hub_environment(folder: Path, server):
-    return environment(folder, f"http://127.0.0.1:{server.server_address[1]}")
+    return environment(folder, server.endpoint)
 
 
 def test_data_of_the_hub_is_packed_and_its_results_are_those_of_the_desk(tmp_path, hub):

@@ -152,7 +152,7 @@ def test_export_as_lm_eval_is_what_lm_eval_itself_writes(run, tmp_path):
 
     from evalsuite.backends.fake import FakeLM
     from evalsuite.catalog.data import DataFinder
-    from evalsuite.catalog.tasks import load_tasks, task_folders
+    from evalsuite.catalog.tasks import load_tasks
     from evalsuite.harness import build_task
     from evalsuite.records import PromptForm
     from evalsuite.store import RunFolder
@@ -160,7 +160,7 @@ def test_export_as_lm_eval_is_what_lm_eval_itself_writes(run, tmp_path):
     ok("export", run, "--format", "lm-eval", "--out", tmp_path / "ours")
     (ours,) = (tmp_path / "ours" / "fake").glob("samples_lexicon_eu_*.jsonl")
     cell = next(c for c in RunFolder(run).manifest.cells if c.task == "lexicon_eu")
-    built = build_task(load_tasks()["lexicon_eu"], task_folders(), DataFinder(), PromptForm.NATIVE)
+    built = build_task(load_tasks()["lexicon_eu"], DataFinder(), PromptForm.NATIVE)
     results = evaluate(
         lm=FakeLM("x"),
         task_dict={"tasks": {"lexicon_eu": built._lm_task}, "groups": {}, "group_map": {}},

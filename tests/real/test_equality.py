@@ -16,7 +16,6 @@ from scipy.special import log_softmax
 from evalsuite.backends.llamacpp.lm import LlamaCppLM
 from evalsuite.catalog.data import DataFinder
 from evalsuite.catalog.load import load_catalog
-from evalsuite.catalog.tasks import task_folders
 from evalsuite.harness import build_task
 from evalsuite.plan import sample
 from evalsuite.records import PromptForm
@@ -32,7 +31,7 @@ def from_catalog(name: str, mirror) -> list[list[tuple[str, str]]]:
     catalog = load_catalog()
     finder = DataFinder(mirror)
     task = finder.locate(catalog.tasks[name])
-    built = build_task(task, task_folders(), finder, PromptForm.NATIVE)
+    built = build_task(task, finder, PromptForm.NATIVE)
     space = " " if catalog.languages[task.language].spaced else ""
     shown = built.prompts(sample(finder.item_ids(task), ITEMS, 1))
     return [[(item["context"], space + choice) for choice in item["choices"]] for item in shown]

@@ -8,7 +8,7 @@ import pytest
 
 from evalsuite.backends.llamacpp.lm import LlamaCppLM
 from evalsuite.catalog.data import DataFinder
-from evalsuite.catalog.tasks import load_tasks, task_folders
+from evalsuite.catalog.tasks import load_tasks
 from evalsuite.harness import build_task
 from evalsuite.records import PromptForm
 from tests.helpers import ROOT, evalsuite
@@ -34,7 +34,7 @@ def test_scores_are_those_of_evalsuite(smollm2, tmp_path):
     found = json.loads(results.read_text(encoding="utf-8"))
     assert found["config"]["model"] == "evalsuite-llamacpp"
 
-    built = build_task(load_tasks()["lexicon_eu"], task_folders(), DataFinder(), PromptForm.NATIVE)
+    built = build_task(load_tasks()["lexicon_eu"], DataFinder(), PromptForm.NATIVE)
     lm = LlamaCppLM(smollm2, threads=2, context=2048)
     ours = built.score(lm, range(ITEMS))
     lm.close()
