@@ -75,6 +75,7 @@ check: $(STAMPS)/dev
 	@echo "== files made from others"
 	@$(BIN)/evalsuite tasks make --check
 	@$(BIN)/python tools/find_lm_eval_tasks.py --check
+	@$(BIN)/python tools/make_coverage.py --check
 	@$(BIN)/python tools/make_lexicon.py --check
 	@echo "== unit tests"
 	@$(BIN)/pytest -q -m "not real" -n 2

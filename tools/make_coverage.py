@@ -6,6 +6,7 @@ What fills a family in a language is computed; why nothing does stands in tasks/
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -42,7 +43,10 @@ def main() -> int:
         if not _of(catalog, family, code) and code not in reasons["families"].get(family, {})
     ]
     filled = [
-        f"{family} in {code}" for family, why in reasons["families"].items() for code in why if _of(catalog, family, code)
+        f"{family} in {code}"
+        for family, why in reasons["families"].items()
+        for code in why
+        if _of(catalog, family, code)
     ]
     for told, which in (("filled by no task, and no reason given", holes), ("has tasks and a reason why not", filled)):
         if which:
@@ -93,7 +97,7 @@ def _family(catalog: Catalog, family: str, reasons: Mapping[str, str]) -> list[s
             "| --- | --- | --- | --- | --- | --- | --- |",
         ]
     for name, tasks in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
-        parallel = f"`{tasks[0].parallel_group}`" if tasks[0].parallel_group else "no"
+        parallel = "yes" if tasks[0].parallel_group else "no"
         lines.append(
             f"| {name} | {_languages(tasks)} | {parallel} | `{_one(t.primary_metric for t in tasks)}` | "
             f"{_one(_chance(t) for t in tasks)} | {_one(_data(t) for t in tasks)} | {_one(t.licence for t in tasks)} |"
@@ -105,11 +109,9 @@ def _family(catalog: Catalog, family: str, reasons: Mapping[str, str]) -> list[s
 
 
 def _row_of(task: Task) -> str:
-    """Return what a task's row is headed by: lm-eval's own tasks by their names, ours by their folder."""
-    if task.lm_eval:
-        return f"lm-eval: `{task.parallel_group or task.name}`"
-    group = task.parallel_group or task.path.parent.name
-    return f"`{group}`"
+    """Return what a task's row is headed by: its parallel group, or its name with a star for the language."""
+    name = task.parallel_group or re.sub(rf"_{task.language}(?=_|$)", "_*", task.name)
+    return f"lm-eval: `{name}`" if task.lm_eval else f"`{name}`"
 
 
 def _languages(tasks: Sequence[Task]) -> str:

@@ -126,7 +126,7 @@ def command(
         profiles = device_plan(plan, asked)
         show_skips((*plan.skips, *profiles.skips))
         # No items are asked: this only writes what the folder is about.
-        run_plan(writer, plan, make_manifest(plan, profiles), Site((), None, offline), _Silent())
+        run_plan(writer, plan, make_manifest(plan, profiles), Site(None, offline), _Silent())
         summary = measure_device(writer, profiles, asked.limits)
     page = write_report(folder) if report and profiles.cells else None
     _tell(folder, page, summary, as_json)

@@ -72,3 +72,26 @@ def test_a_wrong_file_is_told(tmp_path, change, told):
     with pytest.raises(CatalogError, match=told) as error:
         load_languages([tmp_path])
     assert "eu.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize("code", ["en", "es", "pt", "ca", "gl", "eu", "ja"])
+def test_number_and_date_formats_are_those_of_cldr(code):
+    """The reference is CLDR, as Babel has it."""
+    from babel.dates import get_date_format
+    from babel.numbers import get_decimal_symbol, get_group_symbol
+
+    language = load_languages()[code]
+    assert language.norms.decimal == get_decimal_symbol(language.locale)
+    group = get_group_symbol(language.locale).replace("\N{NO-BREAK SPACE}", " ")
+    assert group in language.norms.group
+    assert language.date_format == get_date_format("short", language.locale).pattern
+    assert language.norms.spaced is language.spaced
+
+
+def test_every_language_says_why_it_is_in_its_tier_and_how_it_is_written():
+    for language in load_languages().values():
+        assert language.resource_class is not None
+        assert f"class {language.resource_class} of 0 to 5" in (language.tier_source or "")
+        assert language.word_segmenter
+        assert language.sentence_segmenter
+        assert language.prompt_register

@@ -99,7 +99,7 @@ def test_a_language_file_can_bring_the_variables(recipes):
 
 def test_a_missing_word_names_recipe_line_and_language_file(recipes):
     known = languages()
-    words = {key: value for key, value in WORDS["eu"].items() if key != "answer"}
+    words = {"text": "Testua: {{text}}", "choices": {"a": "bai", "b": "ez"}}
     known["eu"] = known["eu"].model_copy(update={"prompts": {"toy": words}})
     with pytest.raises(CatalogError, match=r"_recipe\.yaml:11: template\.doc_to_text: .*answer.*language eu") as caught:
         make_task_files(recipes, known)

@@ -10,8 +10,8 @@ import pytest
 
 from evalsuite.store import RunFolder
 from tests.catalog.test_data_hub import REVISION, hub
-from tests.hub import environment
 from tests.helpers import ROOT, evalsuite, fake_model, write_sweep
+from tests.hub import environment
 
 __all__ = ["hub"]
 

@@ -49,10 +49,14 @@ def test_every_task_that_the_words_allow_is_made(french):
 
 
 def test_the_check_holds_it_against_english(french):
-    done = evalsuite("tasks", "check", "sib200_fr", "sib200_en", "--include", french / "mine", "--data", french / "mirror", "--json")
+    done = evalsuite(
+        "tasks", "check", "sib200_fr", "sib200_en", "--include", french / "mine", "--data", french / "mirror", "--json"
+    )
     found = {checked["task"]: checked for checked in json.loads(done.stdout)}
     assert [f["code"] for f in found["sib200_fr"]["problems"]] == ["items"], "seven sentences, where the set has 204"
-    shown = evalsuite("tasks", "show", "sib200", "--lang", "French", "--include", french / "mine", "--data", french / "mirror")
+    shown = evalsuite(
+        "tasks", "show", "sib200", "--lang", "French", "--include", french / "mine", "--data", french / "mirror"
+    )
     assert "Texte : La clinique administre le vaccin le lundi.\nSujet :" in shown.stdout
     assert "  * santé" in shown.stdout
 
