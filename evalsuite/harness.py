@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evalsuite.backends.llamacpp.chat import strip_marks
 from evalsuite.catalog.data import DataFinder, id_columns, item_id
+from evalsuite.catalog.tasks import has_changed
 from evalsuite.errors import BackendError
 from evalsuite.records import PromptForm, Record, Task
 
@@ -216,6 +216,11 @@ def build_task(task: Task, finder: DataFinder, prompt_form: PromptForm) -> Built
     from lm_eval.tasks import TaskManager
     from lm_eval.tasks._yaml_loader import load_yaml
 
+    if has_changed(task):
+        raise BackendError(
+            f"{task.name}: its files have changed since it was planned ({task.path})",
+            fix="give the command again: the plan is then made from the files as they are",
+        )
     # lm-eval compiles a template anew for every item, which takes longer than to render it.
     if not hasattr(utils.env.from_string, "cache_info"):
         utils.env.from_string = lru_cache(maxsize=None)(utils.env.from_string)

@@ -28,7 +28,7 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, repos: Mapping[str, Mapping[str, bytes]], revisions: Mapping[str, str] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repos = repos
-        self.revisions = {repo: DEFAULT_REVISION for repo in repos} | dict(revisions or {})
+        self.revisions = dict.fromkeys(repos, DEFAULT_REVISION) | dict(revisions or {})
         self.asked: list[str] = []
 
     @property

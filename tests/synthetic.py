@@ -28,7 +28,7 @@ from evalsuite.records import (
 )
 from evalsuite.store import RunWriter
 
-__all__ = ["Plan", "build_run", "language", "record", "task"]
+__all__ = ["Plan", "build_run", "cell_of", "language", "manifest_of", "record", "task"]
 
 # code, native name, English name, locale, ISO 639-3, FLORES, script, family, tier, spaced
 _LANGUAGES = (
@@ -122,14 +122,14 @@ def build_run(path: Path, plan: Plan | None = None) -> Path:
     tasks = _tasks(plan)
     skipped = ("toy_facts_eu",) if plan.holes and "eu" in plan.codes else ()
     cells = tuple(
-        _cell(plan, model, one, form)
+        cell_of(plan, model, one, form)
         for model in plan.models
         for one in tasks.values()
         if one.name not in skipped
         for form in plan.forms
     )
     with RunWriter(path) as writer:
-        writer.write_manifest(_manifest(plan, tasks, cells, skipped))
+        writer.write_manifest(manifest_of(plan, tasks, cells, skipped))
         for i, cell in enumerate(cells):
             _fill(writer, plan, cell, i)
     return path
@@ -146,7 +146,7 @@ def _tasks(plan: Plan) -> dict[str, Task]:
     return tasks
 
 
-def _cell(plan: Plan, model: str, one: Task, form: PromptForm) -> Cell:
+def cell_of(plan: Plan, model: str, one: Task, form: PromptForm) -> Cell:
     return Cell(
         id=f"{model}--{one.name}--{form.value}",
         model=model,
@@ -160,7 +160,7 @@ def _cell(plan: Plan, model: str, one: Task, form: PromptForm) -> Cell:
     )
 
 
-def _manifest(plan: Plan, tasks: dict[str, Task], cells: tuple[Cell, ...], skipped: tuple[str, ...]) -> Manifest:
+def manifest_of(plan: Plan, tasks: dict[str, Task], cells: tuple[Cell, ...], skipped: tuple[str, ...]) -> Manifest:
     models = {
         name: Model(
             name=name, backend="llamacpp", title=title, licence="Apache-2.0", parameters=135_000_000 * (i + 1),

@@ -61,3 +61,14 @@ def test_metrics_of_several_values_are_stored(tmp_path):
     (record,) = built.score(FakeLM("x"), [3])
     assert record.model_dump_json()
     assert isinstance(record.metrics["f1"], list) and len(record.metrics["f1"]) == 2
+
+
+def test_a_task_whose_files_change_after_the_plan_is_refused(tmp_path):
+    shutil.copytree(ROOT / "tasks" / "labels", tmp_path / "tasks" / "labels")
+    shutil.copytree(ROOT / "tasks" / "_shared", tmp_path / "tasks" / "_shared")
+    task = load_tasks([tmp_path])["labels_eu"]
+    assert len(build_task(task, DataFinder(), PromptForm.NATIVE)) == 120
+    path = tmp_path / "tasks" / "labels" / "data" / "eu.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    with pytest.raises(BackendError, match="labels_eu: its files have changed since it was planned"):
+        build_task(task, DataFinder(), PromptForm.NATIVE)

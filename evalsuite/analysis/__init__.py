@@ -7,19 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evalsuite.analysis.load import Run, load_run
-    from evalsuite.analysis.tables import Tables, analyse, comparisons, failures, find_flags, gaps, scores, token_tax
+    from evalsuite.analysis.markdown import write_accuracy_table
+    from evalsuite.analysis.tables import (
+        Tables,
+        analyse,
+        comparisons,
+        corpus_translations,
+        failures,
+        find_flags,
+        gaps,
+        option_orders,
+        scores,
+        token_tax,
+        wordings,
+        written_answers,
+    )
 
 __all__ = [
     "Run",
     "Tables",
     "analyse",
     "comparisons",
+    "corpus_translations",
     "failures",
     "find_flags",
     "gaps",
     "load_run",
+    "option_orders",
     "scores",
     "token_tax",
+    "wordings",
+    "write_accuracy_table",
+    "written_answers",
 ]
 
 
@@ -27,5 +46,5 @@ def __getattr__(name: str) -> Any:
     # Lazy: pandas and pyarrow take a second to import, which a command that shows only its help must not pay.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "load" if name in ("Run", "load_run") else "tables"
+    module = {"Run": "load", "load_run": "load", "write_accuracy_table": "markdown"}.get(name, "tables")
     return getattr(importlib.import_module(f"{__name__}.{module}"), name)

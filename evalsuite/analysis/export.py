@@ -1,4 +1,4 @@
-"""Writes the items of a run for other tools: a table, or lm-eval's sample files."""
+"""Writes a run for other tools: its items as a table or as lm-eval's sample files, its accuracies as Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalsuite.errors import StoreError
 from evalsuite.records import Record
 from evalsuite.store import RunFolder
 
-__all__ = ["export_lm_eval", "export_table"]
+__all__ = ["export_lm_eval", "export_markdown", "export_table"]
 
 
 def export_table(run: RunFolder, out: Path, *, csv: bool) -> Path:
@@ -75,6 +75,22 @@ def export_lm_eval(run: RunFolder, out: Path) -> list[Path]:
     if not paths:
         raise StoreError(f"{run.path} has no items to export", fix="run the sweep first")
     return paths
+
+
+def export_markdown(run: RunFolder, out: Path) -> Path:
+    """Write the accuracies of a run as a Markdown document.
+
+    Raises:
+        StoreError: The run has no items, or the file cannot be written.
+    """
+    from evalsuite.analysis.load import load_run
+    from evalsuite.analysis.markdown import write_accuracy_table
+
+    loaded = load_run(run.path)
+    if loaded.items.empty:
+        raise StoreError(f"{run.path} has no items to export", fix="run the sweep first")
+    _atomically(out, partial(_write_text, write_accuracy_table(loaded)))
+    return out
 
 
 def _write_text(text: str, path: Path) -> None:

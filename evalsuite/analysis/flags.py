@@ -139,8 +139,8 @@ def items_needed(chance: float, languages: int) -> int | None:
 
 
 def _is_testable(row: ScoreRow) -> bool:
-    # Wilson's interval is given to scores that are all 0 or 1: those that a binomial test fits.
-    return row.chance is not None and 0 < row.chance < 1 and row.estimate.method == "wilson"
+    # A guesser's answers are independent, also where the items are not, so that clusters do not matter here.
+    return row.chance is not None and 0 < row.chance < 1 and row.binary
 
 
 def _test(rows: Sequence[ScoreRow]) -> _Test:

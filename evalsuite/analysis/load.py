@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +30,7 @@ from evalsuite.records import (
 )
 from evalsuite.store import RunFolder
 
-__all__ = ["ITEM_COLUMNS", "Run", "load_run"]
+__all__ = ["ITEM_COLUMNS", "Run", "clusters_of", "load_run"]
 
 # The wide text columns (doc, arguments, context) stay on disk: they are most of the bytes, and no table needs them.
 _STORED = (
@@ -46,14 +47,16 @@ _STORED = (
     "context_bytes",
     "answer_tokens",
 )
+# Of the item itself, one field is wanted at most.
+_DOC = "doc"
 
 ITEM_COLUMNS = (
     *("cell", "model", "task", "language", "group", "prompt_form", "item_id", "item_index", "score", *SCORINGS),
     *("choices", "target", "prediction"),
-    *("n_choices", "chance", "context_tokens", "context_chars", "context_bytes", "answer_tokens"),
+    *("n_choices", "chance", "context_tokens", "context_chars", "context_bytes", "answer_tokens", "cluster"),
 )
 """Columns of `Run.items`. Numbers are float64, NaN where missing; `choices` is a tuple of texts, `answer_tokens` the sum
-over them."""
+over them; `cluster` is what the item shares with others, as text, none where the task names nothing of the kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +91,22 @@ class Run:
 
     @cached_property
     def forms(self) -> tuple[PromptForm, ...]:
+        """The main forms: those that the sweep asks of every task. Other wordings and orders have tables of their own."""
         used = {cell.prompt_form for cell in self.manifest.cells}
-        return tuple(form for form in PromptForm if form in used) or self.manifest.sweep.prompt_forms
+        main = self.manifest.sweep.prompt_forms
+        return tuple(sorted((form for form in main if form in used), key=lambda form: form.rank)) or main
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Parallel groups, and the names of tasks that are in none, in the order of the plan."""
         planned = [self.group_of(cell.task) for cell in self.manifest.cells]
         return _unique([*planned, *(self.group_of(name) for name in self.manifest.tasks)])
+
+    @cached_property
+    def raw_groups(self) -> frozenset[str]:
+        """Groups whose scores are no shares: at least one of them lies outside 0 to 1."""
+        outside = (self.items["score"] < 0) | (self.items["score"] > 1)
+        return frozenset(self.items.loc[outside, "group"])
 
     @cached_property
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -173,7 +184,8 @@ def _check(manifest: Manifest, path: Path) -> None:
 
 
 def _frame(folder: RunFolder, cell: Cell, task: Task) -> pd.DataFrame:
-    stored: dict[str, list[Any]] = folder.table(cell, columns=_STORED).to_pydict()
+    columns_read = (*_STORED, _DOC) if task.cluster_column else _STORED
+    stored: dict[str, list[Any]] = folder.table(cell, columns=columns_read).to_pydict()
     n = len(stored["item_id"])
     choices = [c or [] for c in stored["choices"]]
     scorings = rescore(
@@ -205,8 +217,19 @@ def _frame(folder: RunFolder, cell: Cell, task: Task) -> pd.DataFrame:
         "context_chars": _floats(stored["context_chars"]),
         "context_bytes": _floats(stored["context_bytes"]),
         "answer_tokens": [float(sum(t)) if t else np.nan for t in stored["answer_tokens"]],
+        "cluster": clusters_of(task, stored[_DOC]) if task.cluster_column else [None] * n,
     }
     return pd.DataFrame(columns, columns=list(ITEM_COLUMNS))
+
+
+def clusters_of(task: Task, docs: Iterable[str]) -> list[str | None]:
+    """Return what each item shares with others by the task's cluster column; none where the stored item lacks it."""
+    found = []
+    for doc in docs:
+        data = json.loads(doc)
+        value = data.get(task.cluster_column) if isinstance(data, dict) else None
+        found.append(None if value is None else str(value))
+    return found
 
 
 def _floats(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -11,6 +11,7 @@ from evalsuite.stats.paired import PairedDifference
 
 __all__ = [
     "ALPHA",
+    "FAMILIES",
     "Alternative",
     "AnswerSpread",
     "ComparisonRow",
@@ -22,6 +23,12 @@ __all__ = [
     "Verdict",
     "split_fix",
 ]
+
+FAMILIES = (
+    *("classification", "labels", "nli", "choice", "reading", "facts"),
+    *("extraction", "math", "grammar", "translation", "generation", "long"),
+)
+"""Task families, in the order in which they are shown; a family that is not among them comes last."""
 
 ALPHA = 0.05
 """Family-wise error rate of every verdict, and one minus the level of every interval."""
@@ -94,6 +101,8 @@ class ScoreRow:
     planned: int
     not_scored: int
     """Items of the plan that have no score."""
+    binary: bool
+    """Whether every item scores 0 or 1, on a scale from 0 to 1; false where none has a score."""
     reproduced: int | None
     """Items whose score, computed again from the stored log-probabilities, is the stored one."""
     status: CellStatus

@@ -12,9 +12,10 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS, right_choices
 from evalsuite.analysis.rows import ALPHA, Alternative, AnswerSpread, Scale, ScoreRow, split_fix
 from evalsuite.records import CellStatus, PromptForm, Task
+from evalsuite.stats.clusters import cluster_mean
 from evalsuite.stats.intervals import Estimate, bootstrap_mean, wilson
 
-__all__ = ["scale_of", "scores", "why_no_items"]
+__all__ = ["scale_of", "score_of", "scores", "why_no_items"]
 
 
 def scores(run: Run) -> tuple[ScoreRow, ...]:
@@ -33,9 +34,7 @@ def scores(run: Run) -> tuple[ScoreRow, ...]:
 
 def scale_of(run: Run, group: str) -> Scale:
     """Return how the scores of a group are to be read; one answer for the group, so that its rows can be compared."""
-    values = run.items.loc[run.items["group"] == group, "score"].to_numpy(dtype=np.float64)
-    known = values[~np.isnan(values)]
-    return Scale.RAW if known.size and (known.min() < 0 or known.max() > 1) else Scale.SHARE
+    return Scale.RAW if group in run.raw_groups else Scale.SHARE
 
 
 def why_no_items(run: Run, model: str, task: str, form: PromptForm) -> str:
@@ -58,10 +57,7 @@ def _row(run: Run, model: str, task: Task, form: PromptForm) -> ScoreRow:
     frame = run.frames.get(result.cell.id) if result else None
     planned = len(result.cell.item_indices) if result else 0
     values = _known(frame, "score")
-    if values.size:
-        estimate = _estimate(run, values, key=(model, task.name, form.value))
-    else:
-        estimate = Estimate(None, None, None, 0, "", why_no_items(run, model, task.name, form))
+    estimate = score_of(run, model, task.name, form)
     above = None if estimate.low is None or task.chance is None else estimate.low > task.chance
     return ScoreRow(
         model=model,
@@ -78,15 +74,39 @@ def _row(run: Run, model: str, task: Task, form: PromptForm) -> ScoreRow:
         spread=_spread(frame),
         planned=planned,
         not_scored=planned - int(values.size),
+        binary=_is_binary(values) and run.group_of(task.name) not in run.raw_groups,
         reproduced=_reproduced(frame, task.primary_metric),
         status=result.status if result else CellStatus.SKIPPED,
     )
 
 
-def _estimate(run: Run, values: NDArray[np.float64], key: tuple[str, ...]) -> Estimate:
-    if np.isin(values, (0.0, 1.0)).all():
+def score_of(run: Run, model: str, task: str, form: PromptForm) -> Estimate:
+    """Return the score of a cell with its interval, or why it has none.
+
+    Items that share something get a bootstrap of clusters; other scores of 0 and 1 Wilson's interval, the rest a
+    bootstrap of items.
+    """
+    result = run.result(model, task, form)
+    frame = run.frames.get(result.cell.id) if result else None
+    values = _known(frame, "score")
+    if frame is None or not values.size:
+        return Estimate(None, None, None, 0, "", why_no_items(run, model, task, form))
+    raw = run.group_of(task) in run.raw_groups
+    if raw and values.size > 1 and (values == values[0]).all():
+        reason = "all items score the same, so that a bootstrap has no width"
+        return Estimate(float(values[0]), None, None, int(values.size), "bootstrap", reason)
+    clusters = list(frame.loc[frame["score"].notna(), "cluster"])
+    rng = run.rng("score", model, task, form.value)
+    # Items that do not all name their cluster, or that all stand alone, are taken one by one.
+    if all(c is not None for c in clusters) and len(set(clusters)) < len(clusters):
+        return cluster_mean(values, clusters, rng, level=1 - ALPHA)
+    if not raw and _is_binary(values):
         return wilson(int(values.sum()), int(values.size), level=1 - ALPHA)
-    return bootstrap_mean(values, run.rng("score", *key), level=1 - ALPHA)
+    return bootstrap_mean(values, rng, level=1 - ALPHA)
+
+
+def _is_binary(values: NDArray[np.float64]) -> bool:
+    return bool(values.size) and bool(np.isin(values, (0.0, 1.0)).all())
 
 
 def _alternative(frame: pd.DataFrame | None, metric: str) -> Alternative:

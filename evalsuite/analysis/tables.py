@@ -7,13 +7,30 @@ from dataclasses import dataclass
 from evalsuite.analysis.flags import Flag, find_flags
 from evalsuite.analysis.gap_table import comparisons, gaps
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.orders import OrderRow, option_orders
+from evalsuite.analysis.replies import ReplyRow, written_answers
 from evalsuite.analysis.rows import ComparisonRow, FailureRow, GapRow, ScoreRow, TokenRow, split_fix
 from evalsuite.analysis.score_table import scores
+from evalsuite.analysis.sensitivity import WordingRow, wordings
 from evalsuite.analysis.token_table import token_tax
+from evalsuite.analysis.translations import TranslationRow, corpus_translations
 from evalsuite.profile_plan import PROFILE_TASK
 from evalsuite.records import CellStatus, ProfileFacts
 
-__all__ = ["Tables", "analyse", "comparisons", "failures", "find_flags", "gaps", "scores", "token_tax"]
+__all__ = [
+    "Tables",
+    "analyse",
+    "comparisons",
+    "corpus_translations",
+    "failures",
+    "find_flags",
+    "gaps",
+    "option_orders",
+    "scores",
+    "token_tax",
+    "wordings",
+    "written_answers",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,10 @@ class Tables:
     tokens: tuple[TokenRow, ...]
     failures: tuple[FailureRow, ...]
     flags: tuple[Flag, ...]
+    wordings: tuple[WordingRow, ...] = ()
+    orders: tuple[OrderRow, ...] = ()
+    replies: tuple[ReplyRow, ...] = ()
+    translations: tuple[TranslationRow, ...] = ()
 
 
 def analyse(run: Run) -> Tables:
@@ -38,6 +59,10 @@ def analyse(run: Run) -> Tables:
         tokens=token_tax(run),
         failures=failures(run),
         flags=find_flags(rows),
+        wordings=wordings(run),
+        orders=option_orders(run),
+        replies=written_answers(run),
+        translations=corpus_translations(run),
     )
 
 

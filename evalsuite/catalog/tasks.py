@@ -15,7 +15,7 @@ from evalsuite.catalog.yamlfile import LineOf, Loader, load_mapping, validate
 from evalsuite.errors import CatalogError, InputError, suggest
 from evalsuite.records import DataRef, Language, Task
 
-__all__ = ["load_tasks", "names_of", "resolve_tasks", "task_folders"]
+__all__ = ["has_changed", "load_tasks", "names_of", "resolve_tasks", "task_folders"]
 
 _METADATA = (
     "language", "family", "suite", "chance", "parallel_group", "id_column", "primary_metric", "primary_why", "licence", "source",
@@ -101,6 +101,13 @@ def resolve_tasks(
             if not found:
                 missing.append((name, code))
     return list(chosen.values()), missing
+
+
+def has_changed(task: Task) -> bool:
+    """Return whether the files of a task are no longer those that it was read from."""
+    config, _, files = _merge(task.path, ())
+    named = [] if task.lm_eval else config.get("metadata", {}).get("data_files") or []
+    return _hash([*_code(config, task.path, files), *(task.path.parent / str(name) for name in named)]) != task.sha256
 
 
 def names_of(task: Task) -> set[str]:

@@ -34,6 +34,7 @@ from evalsuite.report.sections import build_sections
 from evalsuite.report.spot import SpotSection, SpotShown, build_spot
 from evalsuite.report.summary import summarise
 from evalsuite.report.text import Text, load_text
+from evalsuite.report.variants import build_variants
 from evalsuite.store import RunFolder
 
 __all__ = ["build_report", "render"]
@@ -93,6 +94,7 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "names": names,
         "show": Panels(text, names, tables.scores),
         "sections": build_sections(run, tables, names, text),
+        "variants": build_variants(run, tables, names, text),
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
             *(device.sentences if device else ()),

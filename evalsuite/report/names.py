@@ -70,7 +70,18 @@ class Names:
 
     def form(self, form: PromptForm) -> str:
         """Return what to call a prompt form."""
-        return self._text(f"word.{form.value}")
+        plain = form.wording == PromptForm.NATIVE
+        parts = [] if plain and form.chat else [self._wording(form.wording)]
+        parts += [self._text("word.chat")] if form.chat else []
+        parts += [self._text("form.turned", n=form.rotation + 1)] if form.rotation else []
+        return ", ".join(parts)
+
+    def _wording(self, wording: str) -> str:
+        if wording == PromptForm.NATIVE:
+            return self._text("word.native")
+        if wording == PromptForm.ENGLISH:
+            return self._text("form.english")
+        return self._text("form.wording", n=int(wording.rpartition("-")[2]))
 
     def group(self, group: str, form: PromptForm) -> str:
         """Return what to call a group; the prompt form is named only where the run has several."""
@@ -93,4 +104,4 @@ class Names:
 
     def series_of(self, model: str, form: PromptForm) -> Series:
         """Return the series of a model in a prompt form."""
-        return next(s for s in self.series if s.model == model and s.form is form)
+        return next(s for s in self.series if s.model == model and s.form == form)

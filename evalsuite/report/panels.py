@@ -149,6 +149,22 @@ class Panels:
         """Return a ratio as it is shown."""
         return self._text.number(value, 2) + ("" if value is None else "\N{MULTIPLICATION SIGN}")
 
+    def score_of(self, scale: Scale) -> Callable[[float], str]:
+        """Return what shows the scores of a scale."""
+        return lambda value: self.score(value, scale)
+
+    def bare_of(self, scale: Scale) -> Callable[[float], str]:
+        """Return what shows the ends of an interval of such scores, without a percent sign."""
+        return lambda value: self.size(value, scale)
+
+    def hundred(self, value: float) -> str:
+        """Return a share in hundredths, without a percent sign."""
+        return self._text.number(100 * value)
+
+    def size(self, value: float, scale: Scale) -> str:
+        """Return a difference without a sign, in points where scores are shares."""
+        return self._text.number(100 * value) if scale is Scale.SHARE else self._text.number(value, 2)
+
     def _mark(
         self,
         line: int,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from evalsuite.analysis.load import Run
@@ -47,6 +47,8 @@ class GroupFact:
     chances: str
     items: str
     notes: tuple[str, ...]
+    whys: tuple[str, ...]
+    """Why its tasks are scored by their metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def group_facts(run: Run, names: Names, text: Text) -> tuple[GroupFact, ...]:
                 chances=_unique(text.percent(t.chance) for t in tasks),
                 items=_unique(shown[t.name] for t in tasks if shown[t.name] != MISSING) or MISSING,
                 notes=tuple(dict.fromkeys(t.note for t in tasks if t.note)),
+                whys=tuple(dict.fromkeys(t.primary_why for t in tasks if t.primary_why)),
             )
         )
     return tuple(facts)
@@ -109,18 +112,24 @@ def group_facts(run: Run, names: Names, text: Text) -> tuple[GroupFact, ...]:
 
 def sample_text(run: Run, text: Text) -> str | None:
     """Return "60 of 204", or none where the sweep takes every item of every task."""
-    planned, limit = _planned(run), run.manifest.sweep.limit
-    if limit is None:
+    sweep, planned = run.manifest.sweep, _planned(run)
+    if sweep.limit is None and not sweep.limits_of:
         return None
-    totals = [run.manifest.tasks[name].items for name, n in planned.items() if n >= limit]
-    known = sorted({total for total in totals if total is not None})
-    if known and all(t is not None and t <= limit for t in totals):
+    tasks = run.manifest.tasks
+    # A task that has fewer items than the limit is taken whole.
+    sampled = {name: n for name, n in planned.items() if (total := tasks[name].items) is None or n < total}
+    totals = {tasks[name].items for name in sampled}
+    known = sorted(total for total in totals if total is not None)
+    if not sampled:
         return None
-    if not known or None in totals:
-        return text.integer(limit)
-    low, high = text.integer(known[0]), text.integer(known[-1])
-    total = low if low == high else text("word.range", low=low, high=high)
-    return text("ran.items_of", n=limit, total=total)
+    taken = _range([text.integer(n) for n in sorted(set(sampled.values()))], text)
+    if None in totals:
+        return taken
+    return text("ran.items_of", n=taken, total=_range([text.integer(n) for n in known], text))
+
+
+def _range(shown: Sequence[str], text: Text) -> str:
+    return shown[0] if len(shown) == 1 else text("word.range", low=shown[0], high=shown[-1])
 
 
 def task_items(run: Run, text: Text) -> dict[str, str]:
@@ -151,14 +160,17 @@ def _unique(values: Iterable[str]) -> str:
 def _run(run: Run, names: Names, text: Text) -> tuple[tuple[str, str], ...]:
     manifest, sweep = run.manifest, run.manifest.sweep
     reference = names.language(sweep.reference).english if sweep.reference else text("provenance.reference_default")
+    limit = text("provenance.limit_none") if sweep.limit is None else text.integer(sweep.limit)
+    more = {"all_wordings": sweep.all_wordings, "option_orders": sweep.option_orders}
     pairs = {
         "command": manifest.command,
         "created": manifest.created,
         "made_by": manifest.evalsuite,
         "sweep_tasks": ", ".join(sweep.tasks),
         "forms": ", ".join(names.form(form) for form in run.forms),
+        **{key: ", ".join(asked) for key, asked in more.items() if asked},
         "reference": reference,
-        "limit": text("provenance.limit_none") if sweep.limit is None else text.integer(sweep.limit),
+        "limit": ", ".join([limit, *(f"{name}: {text.integer(n)}" for name, n in sweep.limits_of.items())]),
         "seed": str(sweep.seed),
         "threads": text("provenance.threads_default") if sweep.threads is None else str(sweep.threads),
         "wall": _total((r.wall_s for r in run.results), text.duration, text),
@@ -232,6 +244,10 @@ def _statistics(tables: Tables, text: Text) -> tuple[str, ...]:
     keys = {"wilson": "wilson", "bootstrap": "bootstrap", "newcombe": "newcombe", "mcnemar": "mcnemar"}
     keys |= {"sign-flip": "signflip", "ratio": "ratio"}
     said = [text(f"method.{key}") for method, key in keys.items() if method in used]
+    if used & {"cluster bootstrap", "wilson of clusters"}:
+        said.append(text("method.clusters"))
+    rows = {"wordings": tables.wordings, "orders": tables.orders, "corpus": tables.translations}
+    said += [text(f"method.{key}") for key, found in rows.items() if found]
     if any(r.chance is not None for r in tables.scores):
         said.append(text("method.binomial"))
     gaps = sum(1 for r in tables.gaps if r.difference.p is not None)

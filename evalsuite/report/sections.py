@@ -2,62 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ComparisonRow, GapRow, Scale, ScoreRow, TokenRow
 from evalsuite.analysis.tables import Tables
+from evalsuite.report.blocks import Block, Blocks, Gathered, Part, Row
 from evalsuite.report.figures import Panel, draw
 from evalsuite.report.names import Names
 from evalsuite.report.panels import Panels
 from evalsuite.report.text import Text
 
-__all__ = ["Block", "Line", "Sections", "build_sections"]
+__all__ = ["Sections", "build_sections"]
 
 _ALL_PAIRS = 3
 """Up to this many models, every pair has its row."""
 
-Row = TypeVar("Row", ScoreRow, GapRow, TokenRow, ComparisonRow)
-
-
-@dataclass(frozen=True, slots=True)
-class Line(Generic[Row]):
-    """The rows of one language, or of one task where a block mixes tasks."""
-
-    language: str
-    task: str | None
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Block(Generic[Row]):
-    """One panel of a figure and its table."""
-
-    id: str
-    title: str
-    caption: str
-    figure: Markup | None
-    lines: tuple[Line[Row], ...]
-
-    @property
-    def stacked(self) -> bool:
-        """Whether languages head groups of rows; with one row each they are a column instead."""
-        return any(len(line.rows) > 1 for line in self.lines)
-
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """All blocks of the report."""
+    """All blocks of the report's main tables, each by family where there are many."""
 
-    scores: tuple[Block[ScoreRow], ...]
-    pairs: tuple[Block[ComparisonRow], ...]
-    gaps: tuple[Block[GapRow], ...]
-    tokens: tuple[Block[TokenRow], ...]
-    scorings: tuple[Block[ScoreRow], ...]
+    scores: tuple[Part[ScoreRow], ...]
+    pairs: tuple[Part[ComparisonRow], ...]
+    gaps: tuple[Part[GapRow], ...]
+    tokens: tuple[Part[TokenRow], ...]
+    scorings: tuple[Part[ScoreRow], ...]
     not_choice: tuple[str, ...]
     """Tasks whose score is not made from choices."""
 
@@ -71,44 +44,39 @@ class _Builder:
     def __init__(self, run: Run, tables: Tables, names: Names, text: Text) -> None:
         self._run, self._tables, self._names, self._text = run, tables, names, text
         self._panels = Panels(text, names, tables.scores)
-        self._parallel = {t.parallel_group for t in run.manifest.tasks.values() if t.parallel_group}
+        self._blocks = Blocks(run, text, (r.group for r in tables.scores if r.scale is Scale.RAW))
 
     def build(self) -> Sections:
         choice = [r for r in self._tables.scores if any(a.value is not None for a in r.alternatives)]
         scored = {r.task for r in self._tables.scores if r.estimate.value is not None}
         return Sections(
-            scores=tuple(self._scores(key, rows) for key, rows in self._blocks(self._tables.scores)),
-            pairs=tuple(self._pairs(key, rows) for key, rows in self._blocks(self._tables.comparisons)),
-            gaps=tuple(self._gaps(key, rows) for key, rows in self._blocks(self._tables.gaps)),
-            tokens=tuple(self._tokens(key, rows) for key, rows in self._blocks(self._tables.tokens)),
-            scorings=tuple(self._scorings(key, rows) for key, rows in self._blocks(choice)),
+            scores=self._parts("accuracy", "scores", self._tables.scores, self._scores),
+            pairs=self._parts("pairs", "pairs", self._tables.comparisons, self._pairs),
+            gaps=self._parts("gap", "gaps", self._tables.gaps, self._gaps),
+            tokens=self._parts("tokens", "tokens", self._tables.tokens, self._tokens),
+            scorings=self._parts("method", "scorings", choice, self._scorings),
             not_choice=tuple(sorted(scored - {r.task for r in choice})),
         )
 
-    def _blocks(self, rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-        """Gather rows by parallel group; tasks in no group share one block, for a panel of one row each says little."""
-        found: dict[str, list[Row]] = {}
-        raw = {r.task for r in self._tables.scores if r.scale is Scale.RAW}
-        for row in rows:
-            alone = row.group not in self._parallel
-            # Percentages and other scores cannot share an axis.
-            key = self._text("accuracy.single") if alone and row.group not in raw else row.group
-            found.setdefault(key, []).append(row)
-        return list(found.items())
+    def _parts(
+        self, section: str, kind: str, rows: Iterable[Row], make: Callable[[Gathered[Row]], Block[Row]]
+    ) -> tuple[Part[Row], ...]:
+        return self._blocks.parts(section, [make(found) for found in self._blocks.gather(kind, rows)])
 
-    def _scores(self, title: str, rows: list[ScoreRow]) -> Block[ScoreRow]:
+    def _scores(self, found: Gathered[ScoreRow]) -> Block[ScoreRow]:
+        rows, title = found.rows, found.title
         caption = self._text(
             "accuracy.caption", group=title, metric=_list(r.metric for r in rows), method=self._methods(_interval(rows))
         )
-        ident = self._id("scores", title)
-        return self._block(ident, title, caption, self._panels.scores(ident, title, rows, self._tables.scores), rows)
+        return self._block(found, caption, self._panels.scores(found.id, title, rows, self._tables.scores))
 
-    def _pairs(self, title: str, rows: list[ComparisonRow]) -> Block[ComparisonRow]:
+    def _pairs(self, found: Gathered[ComparisonRow]) -> Block[ComparisonRow]:
         """Return the pairs of models; of many models only the leader against each other, or the table has no end."""
+        rows = found.rows
         if len(self._run.models) > _ALL_PAIRS:
             rows = [shown for row in rows if (shown := self._with_leader(row)) is not None]
         key = "accuracy.pairs_caption" if len(self._run.models) <= _ALL_PAIRS else "accuracy.pairs_caption_leader"
-        return self._block(self._id("pairs", title), title, self._paired(key, title, rows), None, rows)
+        return self._block(replace(found, rows=rows), self._paired(key, found.title, rows), None)
 
     def _with_leader(self, row: ComparisonRow) -> ComparisonRow | None:
         values = {
@@ -119,31 +87,22 @@ class _Builder:
         leader = max(values, key=lambda model: values[model])
         return row if row.model == leader else row.turned() if row.other == leader else None
 
-    def _gaps(self, title: str, rows: list[GapRow]) -> Block[GapRow]:
-        key = "gap.caption" if rows[0].scale is Scale.SHARE else "gap.caption_raw"
-        ident = self._id("gaps", title)
-        panel = self._panels.gaps(ident, title, rows, self._tables.gaps)
-        return self._block(ident, title, self._paired(key, title, rows), panel, rows)
+    def _gaps(self, found: Gathered[GapRow]) -> Block[GapRow]:
+        key = "gap.caption" if found.rows[0].scale is Scale.SHARE else "gap.caption_raw"
+        panel = self._panels.gaps(found.id, found.title, found.rows, self._tables.gaps)
+        return self._block(found, self._paired(key, found.title, found.rows), panel)
 
-    def _tokens(self, title: str, rows: list[TokenRow]) -> Block[TokenRow]:
-        ident = self._id("tokens", title)
-        caption = self._text("tokens.caption", group=title, method=self._text("name.ratio"))
-        return self._block(ident, title, caption, self._panels.tokens(ident, title, rows), rows)
+    def _tokens(self, found: Gathered[TokenRow]) -> Block[TokenRow]:
+        caption = self._text("tokens.caption", group=found.title, method=self._text("name.ratio"))
+        return self._block(found, caption, self._panels.tokens(found.id, found.title, found.rows))
 
-    def _scorings(self, title: str, rows: list[ScoreRow]) -> Block[ScoreRow]:
-        return self._block(self._id("scorings", title), title, self._text("method.caption", group=title), None, rows)
+    def _scorings(self, found: Gathered[ScoreRow]) -> Block[ScoreRow]:
+        return self._block(found, self._text("method.caption", group=found.title), None)
 
-    def _block(self, ident: str, title: str, caption: str, panel: Panel | None, rows: Sequence[Row]) -> Block[Row]:
-        grouped: dict[tuple[str, str], list[Row]] = {}
-        for row in rows:
-            grouped.setdefault((row.language, row.group), []).append(row)
-        alone = len({row.group for row in rows}) > 1
-        lines = tuple(
-            Line(language, group if alone else None, tuple(same)) for (language, group), same in grouped.items()
-        )
+    def _block(self, found: Gathered[Row], caption: str, panel: Panel | None) -> Block[Row]:
         # Safe to mark: every text in it went through the XML writer.
         figure = Markup(draw(panel)) if panel else None  # noqa: S704
-        return Block(ident, title, caption, figure, lines)
+        return Block(found.id, found.title, found.family, caption, figure, self._blocks.lines(found.rows))
 
     def _paired(self, key: str, title: str, rows: Sequence[GapRow] | Sequence[ComparisonRow]) -> str:
         family = self._tables.gaps if isinstance(rows[0], GapRow) else self._tables.comparisons
@@ -162,11 +121,6 @@ class _Builder:
 
     def _methods(self, codes: Iterable[str]) -> str:
         return self._text.join([self._text(f"name.{code}") for code in dict.fromkeys(codes) if code]) or "—"
-
-    def _id(self, kind: str, title: str) -> str:
-        # A group's name may hold dots and pluses: ids are numbered instead.
-        order = [*self._run.groups, self._text("accuracy.single")]
-        return f"{kind}-{order.index(title)}"
 
 
 def _interval(rows: Iterable[ScoreRow]) -> Iterable[str]:

@@ -14,6 +14,9 @@ from evalsuite.report.text import Text
 
 __all__ = ["summarise"]
 
+_FEW_UNITS = 6
+"""Up to this many task groups are named; more are counted."""
+
 _Outcome = tuple[tuple[str, str | None], ...]
 """Per unit (a group in a prompt form) the model that is ahead of all others, or none."""
 
@@ -135,7 +138,7 @@ class _Writer:
         for task in self._run.manifest.tasks.values():
             for form in self._run.forms:
                 rows = [
-                    r for r in self._tables.comparisons if r.task == task.name and r.form is form and r.language == code
+                    r for r in self._tables.comparisons if r.task == task.name and r.form == form and r.language == code
                 ]
                 # Only where every model can be compared may one be called the best.
                 pairs = len(self._run.models) * (len(self._run.models) - 1) // 2
@@ -168,12 +171,14 @@ class _Writer:
         for unit, winner in outcome:
             if winner is not None:
                 by_winner[winner].append(unit)
-        wins = [
-            self._text("summary.win", model=self._names.model(m), groups=self._text.join(units))
-            for m, units in by_winner.items()
-        ]
+        wins = [self._win(model, units, len(outcome)) for model, units in by_winner.items()]
         key = "summary.best_split" if len(winners) > 1 else "summary.best_some"
         return self._text(key, languages=languages, wins=self._text.join(wins))
+
+    def _win(self, model: str, units: list[str], total: int) -> str:
+        if total > _FEW_UNITS:
+            return self._text("summary.win_many", model=self._names.model(model), n=len(units), total=total)
+        return self._text("summary.win", model=self._names.model(model), groups=self._text.join(units))
 
     def _units(self, code: str) -> set[tuple[str, str]]:
         return {(r.task, r.form.value) for r in self._tables.scores if r.language == code}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from evalsuite.errors import InputError
 
@@ -32,6 +34,11 @@ class Norms:
     group: tuple[str, ...] = (",",)
     multipliers: tuple[tuple[str, int], ...] = ()
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Norms:
+        """Return the norms that a mapping holds; YAML and JSON have lists where the norms have tuples."""
+        return cls(**{key: _tuples(value) for key, value in given.items()})
+
     def __post_init__(self) -> None:
         if len(self.decimal) != 1 or self.decimal.isalnum() or self.decimal.isspace():
             raise InputError(
@@ -58,3 +65,7 @@ class Norms:
                     f"norms.articles, norms.elisions: {word!r} is no word in lower case",
                     fix='write "the", one word each',
                 )
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

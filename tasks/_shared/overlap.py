@@ -5,25 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from evalsuite.texts.norms import Norms
+from evalsuite.texts.norms import Norms
 
 _SEPARATORS = re.compile(r"[,;、，；\n]")
 _PARTS = re.compile(r"[\s、。,.!！]")
 _EDGES = " \t\"'“”‘’«»„-–—•*·.。「」『』()（）[]"
-
-
-def norms_of(metadata: Mapping[str, Any]) -> Norms:
-    """Return the norms of the task's language, which its metadata holds."""
-    from evalsuite.texts.norms import Norms
-
-    # YAML has lists where the norms have tuples.
-    given: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in metadata["norms"].items()
-    }
-    return Norms(**given)
 
 
 def answered(doc: Mapping[str, Any], results: Sequence[str], metadata: Mapping[str, Any]) -> dict[str, float]:
@@ -34,7 +22,7 @@ def answered(doc: Mapping[str, Any], results: Sequence[str], metadata: Mapping[s
     """
     from evalsuite.texts.overlap import exact_match, token_f1
 
-    norms, golds, reply = norms_of(metadata), doc["golds"], first_line(results[0])
+    norms, golds, reply = Norms.of(metadata["norms"]), doc["golds"], first_line(results[0])
     if doc.get("yes_no"):
         right = exact_match(_PARTS.split(reply.strip(_EDGES))[0], golds, norms)
         return {"exact_match": right, "f1": right}
@@ -53,7 +41,7 @@ def contained(doc: Mapping[str, Any], results: Sequence[str], metadata: Mapping[
     """
     from evalsuite.texts.overlap import key_tokens
 
-    norms = norms_of(metadata)
+    norms = Norms.of(metadata["norms"])
     said = key_tokens(first_line(results[0]), norms)
     found = [
         votes for gold, votes in zip(doc["golds"], doc["votes"], strict=True) if _within(key_tokens(gold, norms), said)
@@ -70,7 +58,7 @@ def last_number(doc: Mapping[str, Any], results: Sequence[str], metadata: Mappin
     """
     from evalsuite.texts.numerals import numbers
 
-    found = numbers(first_line(results[0]), norms_of(metadata), whole=bool(metadata.get("whole_numbers")))
+    found = numbers(first_line(results[0]), Norms.of(metadata["norms"]), whole=bool(metadata.get("whole_numbers")))
     return {"exact_match": float(bool(found) and found[-1] == Decimal(str(doc["answer_number"])))}
 
 
@@ -86,7 +74,7 @@ def extracted(doc: Mapping[str, Any], results: Sequence[str], metadata: Mapping[
     """
     from evalsuite.texts.overlap import entity_scores
 
-    norms = norms_of(metadata)
+    norms = Norms.of(metadata["norms"])
     found = name_keys([first_line(results[0])], norms) - name_keys(metadata["none"], norms)
     right = name_keys(doc["golds"], norms)
     scores = entity_scores((("", key) for key in found), (("", key) for key in right))

@@ -50,6 +50,7 @@ def _row(
         spread=spread,
         planned=n,
         not_scored=0,
+        binary=True,
         reproduced=n,
         status=CellStatus.DONE,
     )
@@ -132,7 +133,7 @@ def test_what_has_no_chance_level_is_left_out(chance: float | None) -> None:
 
 
 def test_scores_that_are_not_0_or_1_are_left_out() -> None:
-    row = replace(_row(25), estimate=Estimate(0.25, 0.2, 0.3, 100, "bootstrap"))
+    row = replace(_row(25), estimate=Estimate(0.25, 0.2, 0.3, 100, "bootstrap"), binary=False)
     assert _kinds([row, _row(25, code="es")]) == []
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from evalsuite.analysis import Run, load_run
-from evalsuite.analysis.load import ITEM_COLUMNS
+from evalsuite.analysis.load import ITEM_COLUMNS, clusters_of
 from evalsuite.errors import StoreError
-from evalsuite.records import Cell, CellStatus
+from evalsuite.records import Cell, CellStatus, PromptForm
 from evalsuite.store import RunFolder
-from tests.synthetic import CODES, Plan, build_run
+from tests.synthetic import CODES, Plan, build_run, task
+from tests.synthetic_forms import Forms, build_forms
 
 
 def test_items_are_tidy(run: Run) -> None:
@@ -83,3 +84,21 @@ def test_no_folder_is_an_error_with_a_fix(tmp_path: Path) -> None:
 def test_generators_depend_on_seed_and_key_alone(run: Run) -> None:
     assert run.rng("a", "b").random() == run.rng("a", "b").random()
     assert run.rng("a", "b").random() != run.rng("a", "c").random()
+
+
+def test_of_the_item_only_what_it_shares_is_read(varied: Run, run: Run) -> None:
+    assert list(varied.items["cluster"])[:9] == ["d0"] * 4 + ["d1"] * 4 + ["d2"]
+    assert run.items["cluster"].isna().all()
+
+
+def test_clusters_are_read_where_they_are() -> None:
+    one = task("a", "en", None, cluster_column="document")
+    assert clusters_of(one, ['{"document": 3}', '{"document": "x"}', "{}", "[]"]) == ["3", "x", None, None]
+
+
+def test_main_forms_are_those_of_the_sweep_in_order(tmp_path: Path) -> None:
+    forms = (PromptForm("english"), PromptForm("chat"), PromptForm("native"))
+    plan = Forms(items=4, codes=("en",), main=forms, orders=2)
+    run = load_run(build_forms(tmp_path / "run", plan))
+    assert run.forms == ("native", "english", "chat")
+    assert len({cell.prompt_form for cell in run.manifest.cells}) > len(run.forms)

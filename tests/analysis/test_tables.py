@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
@@ -19,6 +20,7 @@ from evalsuite.records import Cell, CellStatus, PromptForm, Record
 from evalsuite.stats import PairedDifference
 from evalsuite.store import RunFolder
 from tests.synthetic import CODES, MODELS, Plan, build_run
+from tests.synthetic_forms import Forms, build_forms
 
 SMOL, GEMMA = MODELS
 
@@ -221,7 +223,7 @@ def test_prompt_forms_are_kept_apart(tmp_path: Path) -> None:
     tables = analyse(load_run(build_run(tmp_path / "run", plan)))
     assert len(tables.scores) == 2 * 4 * 2
     assert len(tables.gaps) == 2 * 2 * 2
-    assert {r.form for r in tables.gaps} == set(PromptForm)
+    assert {r.form for r in tables.gaps} == {PromptForm.NATIVE, PromptForm.CHAT}
     assert all(r.difference.n == 8 for r in tables.comparisons)
 
 
@@ -311,3 +313,33 @@ def test_an_answer_and_its_place_are_counted_apart(tmp_path: Path) -> None:
 def test_items_without_a_choice_have_no_spread(tmp_path: Path) -> None:
     plan = Plan(items=5, codes=("en",), holes=False, record_hook=lambda _, r: r.model_copy(update={"prediction": None}))
     assert {r.spread for r in scores(load_run(build_run(tmp_path / "run", plan)))} == {None}
+
+
+def test_items_of_one_document_are_drawn_together(varied: Run) -> None:
+    row = next(r for r in scores(varied) if (r.model, r.task) == (GEMMA, "toy_reading_es"))
+    values = np.array([r.score for r in _by_id(varied, GEMMA, "toy_reading_es").values()]).reshape(10, 4)
+    golden = bootstrap(
+        (values.mean(axis=1),), np.mean, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert row.estimate.value == values.mean()
+    assert (row.estimate.low, row.estimate.high) == pytest.approx((golden.low, golden.high), abs=0.026)
+    assert (row.estimate.method, row.estimate.n, row.binary) == ("cluster bootstrap", 40, True)
+
+
+def test_items_that_share_nothing_keep_wilson(tmp_path: Path) -> None:
+    path = build_forms(tmp_path / "run", Forms(items=8, codes=("en",), cluster=1, orders=1))
+    assert {r.estimate.method for r in scores(load_run(path)) if r.group == "toy_reading"} == {"wilson"}
+
+
+@pytest.mark.parametrize("cluster", [None, 4])
+def test_a_score_of_0_on_another_scale_is_no_share(tmp_path: Path, cluster: int | None) -> None:
+    path = build_forms(tmp_path / "run", Forms(items=8, codes=("en", "es"), cluster=cluster, orders=1))
+    run = load_run(path)
+    translated = run.items["group"] == "toy_translation"
+    run.items.loc[translated, "score"] = np.where(run.items.loc[translated, "language"] == "en", 55.5, 0.0)
+    rows = [r for r in scores(run) if r.group == "toy_translation"]
+    assert {(r.estimate.value, r.estimate.low, r.binary, r.scale) for r in rows} == {
+        (55.5, None, False, Scale.RAW),
+        (0.0, None, False, Scale.RAW),
+    }
+    assert {r.estimate.reason for r in rows} == {"all items score the same, so that a bootstrap has no width"}

@@ -14,7 +14,7 @@ utils = module("teca/utils")
     ("form", "answers"),
     [
         ("native", ["Sí,", "A més,", "No,"]),
-        ("native-2", ["Vertadera", "Incerta", "Falsa"]),
+        ("native-2", ["Vertadera", "Indeterminada", "Falsa"]),
         ("english", ["Yes,", "Also,", "No,"]),
     ],
 )

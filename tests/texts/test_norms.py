@@ -40,3 +40,17 @@ def test_importing_the_package_imports_no_heavy_package():
     code = f"import sys; import {', '.join('evalsuite.texts.' + p for p in parts)}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_norms_are_read_from_what_yaml_holds():
+    given = {
+        "articles": ["el"],
+        "elisions": [],
+        "spaced": False,
+        "decimal": ",",
+        "group": ["."],
+        "multipliers": [["万", 10000]],
+    }
+    found = Norms.of(given)
+    assert found == Norms(("el",), (), False, ",", (".",), (("万", 10000),))
+    assert hash(found) == hash(Norms.of({**given, "articles": ("el",)}))
