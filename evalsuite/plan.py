@@ -14,7 +14,7 @@ from evalsuite.catalog.languages import resolve_languages
 from evalsuite.catalog.load import Catalog
 from evalsuite.catalog.models import resolve_model
 from evalsuite.catalog.tasks import names_of, resolve_tasks
-from evalsuite.errors import DataMissingError, FetchError, InputError
+from evalsuite.errors import DataMissingError, FetchError, InputError, suggest
 from evalsuite.records import DEQUANTISED, Cell, Language, Model, PromptForm, Skip, Sweep, Task, digest
 
 __all__ = ["Estimate", "Plan", "PlannedModel", "limit_of", "make_plan", "prepare_models", "sample"]
@@ -170,6 +170,7 @@ def make_plan(
         reference = resolve_languages([sweep.reference], catalog.languages)[0].code
         sweep = sweep.model_copy(update={"reference": reference})
     tasks, missing = resolve_tasks(sweep.tasks, languages, catalog.tasks)
+    _check_names(sweep, catalog)
     skips = [
         Skip(model=None, task=name, language=code, reason="no such task in this language") for name, code in missing
     ]
@@ -229,6 +230,25 @@ def _items(task: Task, finder: DataFinder, sweep: Sweep, *, download: bool) -> _
     probe = range(0, len(split), max(1, len(split) // 20))
     size = sum(len(str(value).encode()) for i in probe for value in split[i].values()) / max(1, len(probe))
     return _TaskItems(located, indices, len(split), size)
+
+
+def _check_names(sweep: Sweep, catalog: Catalog) -> None:
+    """Refuse what would quietly do nothing: names that mean no task, options that no prompt lists."""
+    for field in ("limits_of", "all_wordings", "option_orders"):
+        for name in getattr(sweep, field):
+            meant = [task for task in catalog.tasks.values() if name in names_of(task)]
+            if not meant:
+                known = {known for task in catalog.tasks.values() for known in names_of(task)}
+                fix = suggest(name, known, kind="task", show="evalsuite tasks list")
+                raise InputError(f"{field}: unknown task {name!r}", fix=fix)
+            if field == "option_orders" and not any(task.listed_options for task in meant):
+                listed = sorted(
+                    {task.parallel_group or task.name for task in catalog.tasks.values() if task.listed_options}
+                )
+                raise InputError(
+                    f"option_orders: {name!r} lists no options in its prompts, so their order cannot matter",
+                    fix=f"leave it out; prompts that list options: {', '.join(listed)}",
+                )
 
 
 def _forms(task: Task, sweep: Sweep) -> list[PromptForm]:

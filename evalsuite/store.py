@@ -34,6 +34,7 @@ __all__ = ["MIGRATIONS", "RunFolder", "RunWriter", "read_json", "records_table",
 
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: lambda data: {**data, "schema_version": 2},  # profiles came; such a folder has none
+    2: lambda data: {**data, "schema_version": 3},  # wordings and turned options came; such a folder has none
 }
 """Old schema version → function from a manifest of that version to one of the next."""
 

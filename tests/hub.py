@@ -113,9 +113,15 @@ def serving(hub: Hub) -> Iterator[Hub]:
         hub.server_close()
 
 
-def mirrored(folder: Path) -> dict[str, bytes]:
-    """Return one data set of a mirror as the files of a hub repository, with the card that names its configurations."""
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+def mirrored(folder: Path, split: str | None = None) -> dict[str, bytes]:
+    """Return one data set of a mirror as the files of a hub repository, with the card that names its configurations.
+
+    Args:
+        folder: The data set's folder.
+        split: The only split to serve: on the hub, splits of one configuration have the same columns.
+    """
+    paths = sorted(folder.rglob(f"{split or '*'}.parquet"))
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     card = ["---", "configs:"]
     for config in sorted({name.rpartition("/")[0] for name in files}):
         card += [f"- config_name: {config or 'default'}", "  data_files:"]

@@ -11,6 +11,7 @@ import pytest
 from evalsuite.backends.fake import FakeLM
 from evalsuite.catalog.data import DataFinder, item_id
 from evalsuite.catalog.load import load_catalog
+from evalsuite.errors import InputError
 from evalsuite.harness import build_task
 from evalsuite.plan import limit_of, make_plan
 from evalsuite.records import PromptForm
@@ -59,11 +60,11 @@ def test_other_wordings_are_asked_where_the_sweep_wants_them(catalog, mirror):
 
 def test_options_are_turned_where_they_are_listed(catalog, mirror):
     asked = sweep(
-        tasks=["jmmlu_ja", "labels"], languages=["ja"], option_orders=["facts", "labels"], prompt_forms=["chat"]
+        tasks=["jmmlu_ja", "labels"], languages=["ja"], option_orders=["facts"], prompt_forms=["chat"]
     )
     plan = make_plan(asked, catalog, DataFinder(mirror, offline=True), planned())
     assert forms(plan, "jmmlu_ja") == ["chat", "chat~1", "chat~2", "chat~3"]
-    assert forms(plan, "labels_ja") == ["chat"], "its categories are not listed in the prompt"
+    assert forms(plan, "labels_ja") == ["chat"], "only what is named is turned"
 
 
 def test_a_form_that_a_task_lacks_is_skipped_with_the_reason(catalog):
@@ -125,3 +126,18 @@ def test_every_wording_is_scored_in_its_own_words(catalog, mirror):
     assert contexts["native"] == ("Testua: eus_Latn 4\nGaia:", "osasuna")
     assert contexts["english"] == ("Text: eus_Latn 4\nTopic:", "health")
     assert len(set(contexts.values())) == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("limits_of", {"labls": 3}, "limits_of: unknown task 'labls'"),
+        ("all_wordings", ["sib2000"], "all_wordings: unknown task 'sib2000'"),
+        ("option_orders", ["jmmlu_jp"], "option_orders: unknown task 'jmmlu_jp'"),
+        ("option_orders", ["labels"], "option_orders: 'labels' lists no options"),
+    ],
+)
+def test_names_that_would_do_nothing_are_refused(catalog, field, value, told):
+    with pytest.raises(InputError, match=told) as caught:
+        make_plan(sweep(**{field: value}), catalog, DataFinder(), planned())
+    assert caught.value.fix

@@ -267,18 +267,18 @@ def test_a_folder_of_the_first_version_is_read(tmp_path: Path) -> None:
     folder = build_run(tmp_path / "run", Plan(codes=("en",), models={"tiny": "Tiny"}, items=2, holes=False))
     path = folder / "manifest.json"
     new = json.loads(path.read_text(encoding="utf-8"))
-    assert new["schema_version"] == SCHEMA_VERSION == 2
+    assert new["schema_version"] == SCHEMA_VERSION == 3
     old = {key: value for key, value in new.items() if key not in ("profiles", "devices", "notes")}
     old["sweep"] = {key: value for key, value in old["sweep"].items() if key != "profile"}
     path.write_text(json.dumps({**old, "schema_version": 1}), encoding="utf-8")
     found = RunFolder(folder).manifest
-    assert found.schema_version == 2
+    assert found.schema_version == 3
     assert found.profiles == ()
     assert found.sweep.profile is None
     assert found.model_dump(mode="json") == new
     with RunWriter(folder) as writer:
         writer.write_manifest(found)
-    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == 2
+    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == 3
 
 
 # --- memory

@@ -14,16 +14,13 @@ from typing import Any
 
 import yaml
 
+from evalsuite.analysis.rows import FAMILIES
 from evalsuite.catalog.load import Catalog, load_catalog
 from evalsuite.records import Task
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tasks.md"
 BEGIN, END = "<!-- coverage: made by tools/make_coverage.py -->", "<!-- end of coverage -->"
-FAMILIES = (
-    "classification", "labels", "nli", "choice", "reading", "facts", "extraction", "math", "grammar", "translation",
-    "generation", "long",
-)  # fmt: skip
 SEEN = frozenset({"xwinograd_en", "xwinograd_pt"})
 """Tasks of lm-eval whose real data was at hand."""
 LANGUAGES = ("en", "es", "pt", "ca", "gl", "eu", "ja")

@@ -13,7 +13,7 @@ from evalsuite.records.sweep import Sweep
 
 __all__ = ["SCHEMA_VERSION", "Manifest"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the run folder. History: 1, the first (manifest.json, cells/*/cell.json, Parquet records); 2 adds
 profiles (profiles/*)."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
 
 import pytest
@@ -30,19 +32,33 @@ def test_names_are_those_of_cldr(code):
     assert language.english_name == Locale("en").languages[code]
 
 
+def placeholders(said):
+    """Return what lm-eval puts into words, however they are nested."""
+    return sorted(re.findall(r"\{\{.*?\}\}|\{\w+\}", json.dumps(said, ensure_ascii=False)))
+
+
 @pytest.mark.parametrize("code", sorted(SHIPPED))
 def test_prompts_have_the_same_parts_in_every_language(code):
     ours, english = SHIPPED[code].prompts, SHIPPED["en"].prompts
-    assert ours.keys() == english.keys()
-    for group, words in english.items():
-        assert ours[group].keys() == words.keys()
-        for key, text in words.items():
-            found = ours[group][key]
+    for recipe in ("labels", "sib200", "lexicon", "xnli", "translation", "belebele", "bmlama53"):
+        assert recipe in ours, "what is public in all languages, or shipped, has words in each"
+    for recipe in ours.keys() & english.keys():
+        own, theirs = dict(ours[recipe]), dict(english[recipe])
+        for said in (own, theirs):
+            for variant in said.pop("variants", []):
+                assert variant.keys() <= said.keys() | {"ask"}, "a variant replaces words; only a translation may ask otherwise"
+        assert own.keys() == theirs.keys()
+        for key, text in theirs.items():
+            found = own[key]
+            assert type(found) is type(text)
+            if recipe != "copa":  # its connectors stand inside the expressions
+                assert placeholders(found) == placeholders(text)
             if isinstance(text, dict):
-                assert isinstance(found, dict) and found.keys() == text.keys()
+                # A variety is named where it is asked for only.
+                assert found.keys() ^ text.keys() <= {"pt_br", "es_mx"}
                 assert len(set(found.values())) == len(found)
-            else:
-                assert isinstance(found, str) and found.count("{{text}}") == text.count("{{text}}")
+            elif isinstance(text, list):
+                assert len(set(found)) == len(found) == len(text)
     raw = (ROOT / "langs" / f"{code}.yaml").read_text(encoding="utf-8")
     assert raw == unicodedata.normalize("NFC", raw)
 

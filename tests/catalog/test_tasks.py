@@ -40,7 +40,7 @@ def test_every_task_states_what_a_reader_must_know():
 
 
 def test_what_is_in_several_languages_is_core_and_the_other_way_round():
-    languages = {}
+    languages: dict[str, set[str]] = {}
     for task in TASKS.values():
         if task.parallel_group:
             languages.setdefault(task.parallel_group, set()).add(task.language)

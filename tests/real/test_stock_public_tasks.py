@@ -47,7 +47,7 @@ def ours(tmp_path_factory):
 def theirs(ours, tmp_path_factory):
     """Return what stock lm-eval makes of the same items, with the data from a stand-in of the hub."""
     tasks = {name: load_tasks()[name] for name in TASKS}
-    repos = {str(task.data.path): mirrored(MIRROR / str(task.data.path)) for task in tasks.values()}
+    repos = {str(task.data.path): mirrored(MIRROR / str(task.data.path), task.data.split) for task in tasks.values()}
     revisions = {str(t.data.path): t.data.revision for t in tasks.values() if t.data.revision}
     folder = tmp_path_factory.mktemp("theirs")
     samples = {name: [record.item_index for record in records] for name, records in ours.items()}

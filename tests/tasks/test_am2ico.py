@@ -23,7 +23,7 @@ def test_words_are_marked_and_named():
     assert item["context"].splitlines() == [
         "1. testua: Herriko **banku** batean eseri zen, eguzkitan.",
         "2. testua: The old **bank** (closed in 1990) was sold, \"quickly\", and wasn't the town's.",
-        "Galdera: «banku» eta «bank» hitzek esanahi bera al dute bi testuetan?",
+        "Galdera: Gauza bera esan nahi al dute 1. testuko «banku» hitzak eta 2. testuko «bank» hitzak?",
         "Erantzuna:",
     ]
     assert (item["choices"], item["target"]) == (["Bai", "Ez"], "Ez")
