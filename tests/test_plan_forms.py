@@ -59,9 +59,7 @@ def test_other_wordings_are_asked_where_the_sweep_wants_them(catalog, mirror):
 
 
 def test_options_are_turned_where_they_are_listed(catalog, mirror):
-    asked = sweep(
-        tasks=["jmmlu_ja", "labels"], languages=["ja"], option_orders=["facts"], prompt_forms=["chat"]
-    )
+    asked = sweep(tasks=["jmmlu_ja", "labels"], languages=["ja"], option_orders=["facts"], prompt_forms=["chat"])
     plan = make_plan(asked, catalog, DataFinder(mirror, offline=True), planned())
     assert forms(plan, "jmmlu_ja") == ["chat", "chat~1", "chat~2", "chat~3"]
     assert forms(plan, "labels_ja") == ["chat"], "only what is named is turned"

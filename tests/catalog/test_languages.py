@@ -46,7 +46,9 @@ def test_prompts_have_the_same_parts_in_every_language(code):
         own, theirs = dict(ours[recipe]), dict(english[recipe])
         for said in (own, theirs):
             for variant in said.pop("variants", []):
-                assert variant.keys() <= said.keys() | {"ask"}, "a variant replaces words; only a translation may ask otherwise"
+                assert variant.keys() <= said.keys() | {"ask"}, (
+                    "a variant replaces words; only a translation may ask otherwise"
+                )
         assert own.keys() == theirs.keys()
         for key, text in theirs.items():
             found = own[key]
