@@ -137,3 +137,19 @@ def test_the_verb_tells_problems_and_what_was_not_checked(tmp_path):
     assert xquad["items"] is None
     assert "--offline forbids the hub" in xquad["not_checked"]
     assert textwrap.dedent(done.stderr).count("Traceback") == 0
+
+
+def test_nothing_may_be_right_where_the_chance_level_says_so(tmp_path):
+    written = {
+        "output_type": "generate_until",
+        "doc_to_choice": None,
+        "doc_to_target": "{{names}}",
+        "doc_to_text": "{{text}}",
+    }
+    rows = [{"id": f"i{n}", "text": f"text {n}", "names": "Ane" if n % 4 else ""} for n in range(60)]
+    write(tmp_path, rows=rows, metadata={"chance": 0.25, "family": "extraction"}, **written)
+    assert found(tmp_path) == {}
+    write(tmp_path, rows=rows, metadata={"chance": 0.1, "family": "extraction"}, **written)
+    assert found(tmp_path)["no-target"].text == "25.0% of items have no right answer"
+    write(tmp_path, rows=rows, metadata={"chance": None, "family": "generation"}, **written)
+    assert found(tmp_path) == {}
