@@ -100,10 +100,13 @@ class BuiltTask:
             choices = tuple(str(c) for c in self._lm_task.doc_to_choice(doc)) if several else ()
             target = self._lm_task.doc_to_target(doc)
             gold = choices.index(target) if isinstance(target, str) and target in choices else target
+            text = self._lm_task.doc_to_text(doc)
+            if isinstance(text, int):  # the choices are beginnings, one of which is right; the text after them is one
+                gold, text = text, str(target)
             found.append(
                 Item(
                     id=item_id(self.task, doc, index),
-                    context=str(self._lm_task.doc_to_text(doc)),
+                    context=str(text),
                     choices=choices,
                     gold=gold if several and isinstance(gold, int) else None,
                     target="\n".join(map(str, target)) if isinstance(target, list) else str(target),
