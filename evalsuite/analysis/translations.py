@@ -124,11 +124,11 @@ def _statistics(
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
+    from evalsuite.texts.translation import segmenter
+
     bleu, chrf = BLEU(tokenize=tokenizer, force=True), CHRF(word_order=_WORD_ORDER)
-    split = [list(hypotheses), list(references)]
-    if tokenizer == "ja-mecab":
-        # As `evalsuite.texts.translation` does: MeCab finds the words before chrF++ counts them.
-        split = [[str(bleu.tokenizer(text)) for text in side] for side in split]
+    words = segmenter(tokenizer)
+    split = [[words(text) for text in side] for side in (hypotheses, references)]
     # sacrebleu has no public way to the counts that its own bootstrap uses.
     counted = (
         (chrf, chrf._extract_corpus_statistics(split[0], [split[1]])),  # noqa: SLF001

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-__all__ = ["TranslationScores", "chrf_signature", "corpus", "sentence_chrf"]
+__all__ = ["TranslationScores", "chrf_signature", "corpus", "segmenter", "sentence_chrf"]
 
 _WORD_ORDER = 2
 _INSTALL = "pip install 'sacrebleu[ja]>=2.6,<3'"
@@ -48,7 +48,7 @@ def sentence_chrf(hypothesis: str, reference: str, tokenizer: str) -> float:
     Raises:
         InputError: sacrebleu has no such tokenizer, or what it needs is not installed.
     """
-    words = _segmenter(tokenizer)
+    words = segmenter(tokenizer)
     return float(_chrf().sentence_score(words(hypothesis), [words(reference)]).score)
 
 
@@ -58,7 +58,7 @@ def chrf_signature(tokenizer: str) -> str:
     Raises:
         InputError: sacrebleu has no such tokenizer, or what it needs is not installed.
     """
-    words = _segmenter(tokenizer)
+    words = segmenter(tokenizer)
     # A signature is complete only once the metric has seen references.
     metric = _new_chrf()
     metric.corpus_score(["a"], [["a"]])
@@ -86,7 +86,7 @@ def corpus(hypotheses: Sequence[str], references: Sequence[str], tokenizer: str)
             f"{len(hypotheses)} hypotheses and {len(references)} references",
             fix="give one reference for each hypothesis, and at least one",
         )
-    words = _segmenter(tokenizer)
+    words = segmenter(tokenizer)
     bleu = _new_bleu(tokenizer)
     bleu_score = float(bleu.corpus_score(list(hypotheses), [list(references)]).score)
     split = [words(h) for h in hypotheses], [words(r) for r in references]
@@ -104,7 +104,7 @@ def _plain(text: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _segmenter(tokenizer: str) -> Callable[[str], str]:
+def segmenter(tokenizer: str) -> Callable[[str], str]:
     """Return what puts spaces between words before chrF++ looks for them."""
     made: Callable[[str], str] = _tokenizer(tokenizer)
     return made if tokenizer == "ja-mecab" else _plain
