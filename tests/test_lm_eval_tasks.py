@@ -103,7 +103,7 @@ def score(task, item, favourite):
 
 @each_entry
 def test_an_entry_is_whole(entry):
-    assert set(entry) - {"items"} == FIELDS
+    assert set(entry) - {"items", "accept"} == FIELDS
     assert entry["language"] in LANGUAGES
     assert entry["suite"] == (["core"] if entry["parallel_group"] else ["native"])
     assert entry["chance"] is None or 0 < entry["chance"] < 1
