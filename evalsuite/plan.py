@@ -13,7 +13,7 @@ from evalsuite.catalog.gguf import check_gguf
 from evalsuite.catalog.languages import resolve_languages
 from evalsuite.catalog.load import Catalog
 from evalsuite.catalog.models import resolve_model
-from evalsuite.catalog.tasks import names_of, resolve_tasks
+from evalsuite.catalog.tasks import asked_columns, named, names_of, resolve_tasks
 from evalsuite.errors import DataMissingError, FetchError, InputError, suggest
 from evalsuite.records import DEQUANTISED, Cell, Language, Model, PromptForm, Skip, Sweep, Task, digest
 
@@ -177,14 +177,15 @@ def make_plan(
     items: list[_TaskItems] = []
     for task in tasks:
         try:
-            items.append(_items(task, finder, sweep, download=download))
+            items.append(_items(task, finder, sweep, limit_of(task, sweep, catalog.tasks), download=download))
         except DataMissingError as error:
             skips.append(Skip(model=None, task=task.name, language=task.language, reason=error.problem, fix=error.fix))
+    forms = {found.task.name: _forms(found.task, sweep, catalog.tasks) for found in items}
     cells: list[Cell] = []
     estimates: dict[str, Estimate] = {}
     for planned in models.values():
         for found in items:
-            for form in _forms(found.task, sweep):
+            for form in forms[found.task.name]:
                 reason = _refusal(planned, found.task, form)
                 if reason is not None:
                     skips.append(_skip(planned.model, found.task, *reason))
@@ -211,24 +212,25 @@ def sample(ids: Sequence[str], limit: int | None, seed: int) -> tuple[int, ...]:
     return tuple(sorted(ranked[:limit]))
 
 
-def limit_of(task: Task, sweep: Sweep) -> int | None:
+def limit_of(task: Task, sweep: Sweep, tasks: Mapping[str, Task]) -> int | None:
     """Return how many items of a task a sweep takes; none: all. The narrowest name counts: task, group, family, suite."""
-    for name in (task.name, task.parallel_group, task.family, *task.suite):
-        if name in sweep.limits_of:
+    for name in names_of(task):
+        if name in sweep.limits_of and _meant([name], task, tasks):
             return sweep.limits_of[name]
     return sweep.limit
 
 
-def _items(task: Task, finder: DataFinder, sweep: Sweep, *, download: bool) -> _TaskItems:
+def _items(task: Task, finder: DataFinder, sweep: Sweep, limit: int | None, *, download: bool) -> _TaskItems:
     located = finder.locate(task)
-    limit = limit_of(task, sweep)
     if located.data.found == "hub" and not download:
         total = task.items or 0
         return _TaskItems(located, tuple(range(min(total, limit or total))), total, _UNKNOWN_ITEM_BYTES)
     split = finder.load(located)[task.data.split]
     indices = sample(finder.item_ids(located), limit, sweep.seed)
     probe = range(0, len(split), max(1, len(split) // 20))
-    size = sum(len(str(value).encode()) for i in probe for value in split[i].values()) / max(1, len(probe))
+    asked = asked_columns(located) or set(split.column_names)
+    rows = split.select_columns([column for column in split.column_names if column in asked] or split.column_names)
+    size = sum(len(str(value).encode()) for i in probe for value in rows[i].values()) / max(1, len(probe))
     return _TaskItems(located, indices, len(split), size)
 
 
@@ -236,7 +238,7 @@ def _check_names(sweep: Sweep, catalog: Catalog) -> None:
     """Refuse what would quietly do nothing: names that mean no task, options that no prompt lists."""
     for field in ("limits_of", "all_wordings", "option_orders"):
         for name in getattr(sweep, field):
-            meant = [task for task in catalog.tasks.values() if name in names_of(task)]
+            meant = named(name, catalog.tasks.values())
             if not meant:
                 known = {known for task in catalog.tasks.values() for known in names_of(task)}
                 fix = suggest(name, known, kind="task", show="evalsuite tasks list")
@@ -251,16 +253,20 @@ def _check_names(sweep: Sweep, catalog: Catalog) -> None:
                 )
 
 
-def _forms(task: Task, sweep: Sweep) -> list[PromptForm]:
+def _forms(task: Task, sweep: Sweep, tasks: Mapping[str, Task]) -> list[PromptForm]:
     """Return the forms that a task is asked in: those of the sweep, and what the sweep asks of this task beyond them."""
     forms = list(sweep.prompt_forms)
-    names = names_of(task)
-    if names & set(sweep.all_wordings):
+    if _meant(sweep.all_wordings, task, tasks):
         forms += [PromptForm.make(wording, chat=form.chat) for form in sweep.prompt_forms for wording in task.wordings]
-    if names & set(sweep.option_orders) and task.listed_options:
+    if task.listed_options and _meant(sweep.option_orders, task, tasks):
         turns = range(1, task.listed_options)
         forms += [PromptForm.make(f.wording, chat=f.chat, rotation=turn) for f in sweep.prompt_forms for turn in turns]
     return list(dict.fromkeys(forms))
+
+
+def _meant(names: Sequence[str], task: Task, tasks: Mapping[str, Task]) -> bool:
+    """Return whether one of the names means the task; a name that is a group's means no other task of that family."""
+    return any(task.name == other.name for name in names for other in named(name, tasks.values()))
 
 
 def _refusal(planned: PlannedModel, task: Task, form: PromptForm) -> tuple[str, str | None] | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from evalsuite.catalog.data import DataFinder
 from evalsuite.errors import DataMissingError, EvalsuiteError
 from evalsuite.harness import BuiltTask, Item, build_task
+from evalsuite.itemcheck import Guess, guesses, is_odd, text_faults
 from evalsuite.records import PromptForm, Task
 
 __all__ = ["Checked", "Finding", "check_tasks"]
@@ -53,6 +53,8 @@ class Checked:
     golds: dict[str, int] = field(default_factory=dict)
     """Place of the right choice by item id."""
     ids: frozenset[str] = frozenset()
+    guesses: list[Guess] = field(default_factory=list)
+    """What guessers without a model get right."""
 
     @property
     def problems(self) -> list[Finding]:
@@ -63,19 +65,24 @@ def check_tasks(
     tasks: Sequence[Task],
     finder: DataFinder,
     told: Callable[[Checked], None] = lambda _: None,
+    *,
+    unspaced: Collection[str] = (),
 ) -> list[Checked]:
     """Check tasks one by one, and then what the tasks of each parallel group share.
+
+    Texts that one can mend, those of tasks that bring their own items, are also checked as texts (`evalsuite.itemcheck`).
 
     Args:
         tasks: What to check.
         finder: Reads the data; a task whose data is not at hand is checked no further.
+        unspaced: Codes of languages that are written without spaces between words.
         told: Is told of every task that was looked at, before the groups are compared.
     """
     found = []
     for task in tasks:
         checked = Checked(task)
         try:
-            _check(checked, finder)
+            _check(checked, finder, spaced=task.language not in unspaced)
         except DataMissingError as error:
             checked.missing = error.problem
         except EvalsuiteError as error:
@@ -93,7 +100,7 @@ def check_tasks(
     return found
 
 
-def _check(checked: Checked, finder: DataFinder) -> None:
+def _check(checked: Checked, finder: DataFinder, *, spaced: bool) -> None:
     task = finder.locate(checked.task)
     ids = finder.item_ids(task)
     checked.ids, repeated = frozenset(ids), len(ids) - len(set(ids))
@@ -102,7 +109,7 @@ def _check(checked: Checked, finder: DataFinder) -> None:
     for wording in task.wordings:
         built = build_task(task, finder, PromptForm(wording))
         if wording == PromptForm.NATIVE:
-            _check_items(checked, built)
+            _check_items(checked, built, spaced=spaced)
         step = max(1, len(built) // _SHOWN_ITEMS)
         for prompt in built.prompts(range(0, len(built), step)[:_SHOWN_ITEMS]):
             for code, text in _faults(f"{prompt['context']}\n" + "\n".join(map(str, prompt["choices"]))):
@@ -120,11 +127,11 @@ def _faults(text: str) -> Iterator[tuple[str, str]]:
     if hole:
         yield "hole", f"{hole[0]!r} stands where a text should"
     for letter in dict.fromkeys(text):
-        if letter not in "\n\t" and (unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cn"} or letter == "\ufffd"):
+        if is_odd(letter):
             yield "invisible", f"holds the character U+{ord(letter):04X}"
 
 
-def _check_items(checked: Checked, built: BuiltTask) -> None:
+def _check_items(checked: Checked, built: BuiltTask, *, spaced: bool) -> None:
     checked.items = len(built)
     if not len(built):
         _add(checked, "no-items", "the data has no items")
@@ -139,6 +146,10 @@ def _check_items(checked: Checked, built: BuiltTask) -> None:
         _add(checked, "no-target", f"{empty:.1%} of items have no right answer")
     if checked.task.output_type == "multiple_choice":
         _check_choices(checked, items)
+        checked.guesses = guesses(items, spaced=spaced)
+    if checked.task.data.kind == "shipped":
+        for code, text in text_faults(checked.task, items, spaced=spaced):
+            _add(checked, code, text)
 
 
 def _check_choices(checked: Checked, items: Sequence[Item]) -> None:

@@ -20,6 +20,8 @@ from evalsuite.records import PromptForm, Sweep
         ("native-3+chat~2", "native-3", True, 2),
         ("chat~3", "native", True, 3),
         ("native~11", "native", False, 11),
+        ("described", "described", False, 0),
+        ("english-names+chat", "english-names", True, 0),
     ],
 )
 def test_a_name_says_wording_chat_and_rotation(name, wording, chat, rotation):

@@ -69,15 +69,15 @@ def test_a_form_that_a_task_lacks_is_skipped_with_the_reason(catalog):
     plan = make_plan(sweep(prompt_forms=["native-7"]), catalog, DataFinder(), planned())
     assert plan.cells == ()
     assert {skip.reason for skip in plan.skips} == {
-        "the task has no wording 'native-7', only native, english",
-        "the task has no wording 'native-7', only native",
+        "the task has no wording 'native-7', only native, english, listed, described, english-names, english-described",
+        "the task has no wording 'native-7', only native, listed, described",
     }
 
 
 def test_the_narrowest_limit_counts(catalog):
     asked = sweep(limit=9, limits_of={"starter": 7, "labels": 5, "labels_eu": 3})
     found = {
-        name: limit_of(catalog.tasks[name], asked) for name in ("labels_eu", "labels_en", "lexicon_en", "sib200_en")
+        name: limit_of(catalog.tasks[name], asked, catalog.tasks) for name in ("labels_eu", "labels_en", "lexicon_en", "sib200_en")
     }
     assert found == {"labels_eu": 3, "labels_en": 5, "lexicon_en": 7, "sib200_en": 9}
 

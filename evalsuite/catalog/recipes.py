@@ -16,7 +16,7 @@ from pydantic import Field
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.yamlfile import LineOf, load_mapping, validate
 from evalsuite.errors import CatalogError
-from evalsuite.records import Frozen, Language
+from evalsuite.records import Frozen, Language, PromptForm
 
 __all__ = ["Made", "load_recipes", "make_task_files", "write_task_files"]
 
@@ -60,6 +60,12 @@ class Recipe(Frozen):
     `colon` and `delimiter` as the words' language sets them."""
     english: bool = True
     """Whether the form with English words is made too."""
+    forms: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Fields of other wordings by their name, rendered as `template` is. English has none that begins with `english-`."""
+    forms_need: tuple[str, ...] = ()
+    """Words without which a language does not have these wordings."""
+    data_file: str | None = None
+    """File that a language must have beside its task file, such as `data/<< lang.code >>.jsonl`; without it no task is made."""
     path: Annotated[Path, Field(exclude=True)]
 
 
@@ -93,9 +99,18 @@ def load_recipes(folder: Path | None = None) -> list[Recipe]:
 
 
 def make_task_files(
-    recipes: Sequence[Recipe], languages: Mapping[str, Language], codes: Sequence[str] | None = None
+    recipes: Sequence[Recipe],
+    languages: Mapping[str, Language],
+    codes: Sequence[str] | None = None,
+    folder: Path | None = None,
 ) -> list[Made]:
     """Return the task files of the languages `codes`, by default of all.
+
+    Args:
+        recipes: From `load_recipes`.
+        languages: Prompt words by code.
+        codes: Languages that files are wanted of.
+        folder: Where the files will be, and the data of tasks that bring their own; by default the recipes' own folder.
 
     Raises:
         CatalogError: A recipe asks for a word or a variable that the language file does not have.
@@ -103,7 +118,10 @@ def make_task_files(
     made: list[Made] = []
     for recipe in recipes:
         for code in languages if codes is None else codes:
-            made += _make(recipe, languages[code], languages)
+            beside = recipe.path.parent if folder is None else folder / recipe.path.parent.name
+            data = recipe.data_file and beside / _JINJA.from_string(recipe.data_file).render(lang=languages[code])
+            if not data or Path(data).is_file():
+                made += _make(recipe, languages[code], languages)
     return made
 
 
@@ -149,11 +167,12 @@ def _make(recipe: Recipe, language: Language, languages: Mapping[str, Language])
         return
     _, line_of = load_mapping(recipe.path)
 
-    def rendered(said: Mapping[str, Any], of: Language) -> dict[str, Any]:
-        """Render with the words of a language, set as that language sets them."""
+    def rendered(said: Mapping[str, Any], of: Language, form: str | None = None) -> dict[str, Any]:
+        """Render the task, or the fields of a form, with the words of a language, set as that language sets them."""
         setting = {"delimiter": " " if of.spaced else "", "colon": of.colon}
         context = {"lang": language, "w": said, "v": variables, "langs": languages, **setting}
-        found: dict[str, Any] = _render(recipe.template, context, (recipe, language, line_of), ("template",))
+        what, loc = (recipe.template, ("template",)) if form is None else (recipe.forms[form], ("forms", form))
+        found: dict[str, Any] = _render(what, context, (recipe, language, line_of), loc)
         return found
 
     task = rendered(words, language)
@@ -163,6 +182,9 @@ def _make(recipe: Recipe, language: Language, languages: Mapping[str, Language])
     english = languages["en"].prompts.get(recipe.words) if "en" in languages else None
     if recipe.english and english is not None and language.code != "en":
         forms["english"] = _difference(rendered(english, languages["en"]), task)
+    if words.keys() >= set(recipe.forms_need):
+        same = [name for name in recipe.forms if language.code == "en" and name.startswith(PromptForm.ENGLISH)]
+        forms |= {name: rendered(words, language, name) for name in recipe.forms if name not in same}
     if forms:
         task["metadata"]["forms"] = forms
     head = _HEAD.format(file=language.path.name, recipe=recipe.path.name)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
+import jinja2.meta
 import yaml
 
 from evalsuite.catalog.lm_eval_tasks import read_lists
@@ -15,12 +17,15 @@ from evalsuite.catalog.yamlfile import LineOf, Loader, load_mapping, validate
 from evalsuite.errors import CatalogError, InputError, suggest
 from evalsuite.records import DataRef, Language, Task
 
-__all__ = ["has_changed", "load_tasks", "names_of", "resolve_tasks", "task_folders"]
+__all__ = ["asked_columns", "has_changed", "load_tasks", "named", "names_of", "resolve_tasks", "task_folders"]
 
 _METADATA = (
     "language", "family", "suite", "chance", "parallel_group", "id_column", "primary_metric", "primary_why", "licence", "source",
     "note", "items", "listed_options", "cluster_column", "accept",
 )  # fmt: skip
+
+
+_JINJA = jinja2.Environment(autoescape=False)  # noqa: S701  # prompts, not pages
 
 
 class _Loader(Loader):
@@ -70,7 +75,7 @@ def resolve_tasks(
     """Return the tasks that `names` mean in `languages`, and the (name, language) pairs for which there is none.
 
     Args:
-        names: Task names, parallel groups, families or suites.
+        names: Task names, parallel groups, families or suites; of several meanings the narrowest counts.
         languages: Languages that are asked for.
         tasks: The catalog.
 
@@ -89,7 +94,7 @@ def resolve_tasks(
                 )
             chosen[name] = tasks[name]
             continue
-        members = [task for task in tasks.values() if name in names_of(task)]
+        members = named(name, tasks.values())
         if not members:
             known = {known for task in tasks.values() for known in names_of(task)}
             raise InputError(
@@ -110,9 +115,44 @@ def has_changed(task: Task) -> bool:
     return _hash([*_code(config, task.path, files), *(task.path.parent / str(name) for name in named)]) != task.sha256
 
 
-def names_of(task: Task) -> set[str]:
-    """Return every name that a sweep can mean a task by: its own, its group's, its family's and its suites'."""
-    return {name for name in (task.name, task.parallel_group, task.family, *task.suite) if name}
+def asked_columns(task: Task) -> frozenset[str] | None:
+    """Return the columns that a task's own wording puts to the model; none where that is up to a function."""
+    config, _, _ = _merge(task.path, ())
+    texts = [config.get(key) for key in ("doc_to_text", "doc_to_choice", "doc_to_target")]
+    if any(isinstance(text, _Function) for text in texts):
+        return None
+    found: set[str] = set()
+    for text in texts:
+        # A column's bare name stands for the column.
+        template = text if isinstance(text, str) and "{" in text else f"{{{{ {text} }}}}" if isinstance(text, str) else ""
+        try:
+            found |= jinja2.meta.find_undeclared_variables(_JINJA.parse(template))
+        except jinja2.TemplateError:
+            return None
+    return frozenset(found)
+
+
+def names_of(task: Task) -> tuple[str, ...]:
+    """Return every name that a sweep can mean a task by, the narrowest first: its own, its group's, family's, suites'.
+
+    `family:NAME` and `suite:NAME` are the last two without a doubt, where a group has the same name.
+    """
+    plain = dict.fromkeys(name for name in (task.name, task.parallel_group, task.family, *task.suite) if name)
+    return (*plain, f"family:{task.family}", *(f"suite:{name}" for name in task.suite))
+
+
+def named(name: str, tasks: Iterable[Task]) -> list[Task]:
+    """Return the tasks that a name means: those of the group of that name, else of the family, else of the suite."""
+    known = list(tasks)
+    for meant in (
+        [task for task in known if task.name == name],
+        [task for task in known if task.parallel_group == name],
+        [task for task in known if name in (task.family, f"family:{task.family}")],
+        [task for task in known if name in task.suite or name in {f"suite:{suite}" for suite in task.suite}],
+    ):
+        if meant:
+            return meant
+    return []
 
 
 def _load(path: Path) -> Task:

@@ -106,13 +106,13 @@ def show(
 def _named(name: str, lang: str | None, catalog: Catalog) -> list[Task]:
     """Return the task of that name, or the tasks in a language that the name means."""
     from evalsuite.catalog.languages import resolve_languages
-    from evalsuite.catalog.tasks import names_of, resolve_tasks
+    from evalsuite.catalog.tasks import named, resolve_tasks
     from evalsuite.errors import InputError, suggest
 
     if lang is None:
         if name in catalog.tasks:
             return [catalog.tasks[name]]
-        members = sorted({t.language for t in catalog.tasks.values() if name in names_of(t)})
+        members = sorted({t.language for t in named(name, catalog.tasks.values())})
         if members:
             fix = f"add --lang, one of {', '.join(members)}"
             raise InputError(f"{name!r} is no task but a group of tasks", fix=fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,8 @@ CHECK_EXAMPLES = (
     "Examples:\n\n"
     "  evalsuite tasks check\n\n"
     "  evalsuite tasks check --data path/to/mirror\n\n"
-    "  evalsuite tasks check sib200 labels_eu --json"
+    "  evalsuite tasks check sib200 labels_eu --json\n\n"
+    "  evalsuite tasks check starter --guessers    (what can be got right without a model)"
 )
 MAKE_EXAMPLES = (
     "Examples:\n\n"
@@ -34,10 +36,14 @@ def check(
     ] = None,
     data: DataOption = None,
     include: IncludeOption = None,
+    guessers: Annotated[
+        bool, typer.Option("--guessers", help="Show what guessers get that look at lengths and words only.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check tasks: prompts render, right answers and chance levels hold, ids agree across languages.
 
+    Texts that a task brings itself are also checked for doubles, answers that they give away, encoding and language.
     Data that is not on this machine is not downloaded: what cannot be checked is counted. Exit code 1 if there are problems.
     """
     from evalsuite.catalog.data import DataFinder, mirror_from
@@ -56,11 +62,14 @@ def check(
         if console.is_terminal and not as_json:
             console.print(f"{checked.task.name}", style="dim", highlight=False)
 
-    found = check_tasks(chosen, finder, tell)
+    unspaced = {language.code for language in catalog.languages.values() if not language.spaced}
+    found = check_tasks(chosen, finder, tell, unspaced=unspaced)
     problems = [finding for checked in found for finding in checked.problems]
     if as_json:
         print_json([_as_json(checked) for checked in found])
     else:
+        if guessers:
+            _show_guesses(found)
         _show(found)
     if problems:
         raise typer.Exit(1)
@@ -86,7 +95,7 @@ def make(
         changed, left = write_task_files(make_task_files(recipes, languages), data_root("tasks"), check=check_only)
     for folder in include or ():
         codes = [path.stem for path in sorted((folder / "langs").glob("*.yaml"))]
-        made = make_task_files(recipes, languages, codes)
+        made = make_task_files(recipes, languages, codes, folder / "tasks")
         written, stale = write_task_files(made, folder / "tasks", check=check_only)
         changed, left = [*changed, *written], [*left, *stale]
         console.print(
@@ -108,9 +117,24 @@ def _as_json(checked: Checked) -> dict[str, object]:
         "task": checked.task.name,
         "items": checked.items,
         "not_checked": checked.missing,
+        "guessers": [asdict(guess) for guess in checked.guesses],
         "problems": [f for f in findings if f["accepted"] is None],
         "accepted": [f for f in findings if f["accepted"] is not None],
     }
+
+
+def _show_guesses(found: list[Checked]) -> None:
+    from rich.table import Table
+
+    from evalsuite.itemcheck import GUESSERS
+
+    table = Table("task", "items", "chance", *GUESSERS, title="Right without a model (* better than chance)")
+    for checked in found:
+        if checked.guesses:
+            shares = [f"{g.score:.1%}{'*' if g.better_than_chance else ''}" for g in checked.guesses]
+            first = checked.guesses[0]
+            table.add_row(checked.task.name, str(first.n), f"{first.chance:.1%}", *shares)
+    console.print(table)
 
 
 def _show(found: list[Checked]) -> None:

@@ -10,7 +10,9 @@ from pydantic_core import CoreSchema, core_schema
 
 __all__ = ["PromptForm"]
 
-_FORM = re.compile(r"(?P<wording>native|english|native-[2-9])?(?P<chat>\+?chat)?(~(?P<rotation>[1-9]\d?))?")
+_LABEL_WORDINGS = ("listed", "described", "english-names", "english-described")
+_WORDINGS = "|".join(("native", "english", "native-[2-9]", *_LABEL_WORDINGS))
+_FORM = re.compile(rf"(?P<wording>{_WORDINGS})?(?P<chat>\+?chat)?(~(?P<rotation>[1-9]\d?))?")
 
 
 class PromptForm(str):
@@ -19,7 +21,8 @@ class PromptForm(str):
     The name is a wording, `+chat` where the text is a user's turn in the model's own chat template, and `~K` where the
     options are listed from the K-th on, in a circle. Wordings are `native` (the task's own words, in its language),
     `native-2` and so on (the same said otherwise), and `english` (English words around items in the task's language).
-    `chat` stands for `native+chat`.
+    Categories may also be named before the message, alone (`listed`) or with a description (`described`), and they may
+    have English names (`english-names`; `english-described`). `chat` stands for `native+chat`.
 
     Raises:
         ValueError: The name is none.
@@ -29,6 +32,8 @@ class PromptForm(str):
 
     NATIVE: ClassVar[PromptForm]
     CHAT: ClassVar[PromptForm]
+    LABEL_WORDINGS: ClassVar[tuple[str, ...]] = _LABEL_WORDINGS
+    """Wordings that differ in how categories are named, and not in how the question is put."""
     ENGLISH: ClassVar[PromptForm]
 
     def __new__(cls, name: str) -> Self:
@@ -37,7 +42,7 @@ class PromptForm(str):
         joined = bool(parts.get("wording")) == str(parts.get("chat") or "+chat").startswith("+")
         if not found or not (parts["wording"] or parts["chat"]) or not joined:
             raise ValueError(
-                f"no prompt form {name!r}: write native, native-2, english, chat, english+chat or the like"
+                f"no prompt form {name!r}: write native, native-2, english, described, chat, english+chat or the like"
             )
         text = (
             "chat"

@@ -81,6 +81,8 @@ class Names:
             return self._text("word.native")
         if wording == PromptForm.ENGLISH:
             return self._text("form.english")
+        if wording in PromptForm.LABEL_WORDINGS:
+            return self._text(f"form.{wording}")
         return self._text("form.wording", n=int(wording.rpartition("-")[2]))
 
     def group(self, group: str, form: PromptForm) -> str:

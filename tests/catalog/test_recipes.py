@@ -107,6 +107,28 @@ def test_a_missing_word_names_recipe_line_and_language_file(recipes):
     assert "eu.yaml" in str(caught.value.fix)
 
 
+def test_a_recipe_can_name_wordings_of_its_own(recipes):
+    forms = {"loud": {"doc_to_text": "<< w.text >>!"}, "english-loud": {"doc_to_text": "loud"}}
+    (recipe,) = [one.model_copy(update={"forms": forms, "forms_need": ("choices",)}) for one in recipes]
+    made = {t.name: yaml.safe_load(t.text)["metadata"].get("forms") for t in make_task_files([recipe], languages())}
+    assert made["toy_en"] == {"loud": {"doc_to_text": "Text: {{text}}!"}}, "English has no English names of its own"
+    assert made["toy_eu"].keys() == {"native-2", "english", "loud", "english-loud"}
+    lacking = recipe.model_copy(update={"forms_need": ("shouting",)})
+    made = {t.name: yaml.safe_load(t.text)["metadata"].get("forms") for t in make_task_files([lacking], languages())}
+    assert made["toy_en"] is None
+    assert made["toy_eu"].keys() == {"native-2", "english"}
+
+
+def test_a_language_without_its_data_file_has_no_task(recipes, tmp_path):
+    (recipe,) = [one.model_copy(update={"data_file": "data/<< lang.code >>.jsonl"}) for one in recipes]
+    assert make_task_files([recipe], languages()) == []
+    data = recipe.path.parent / "data" / "eu.jsonl"
+    data.parent.mkdir()
+    data.write_text("{}", encoding="utf-8")
+    assert [task.name for task in make_task_files([recipe], languages())] == ["toy_eu"]
+    assert make_task_files([recipe], languages(), folder=tmp_path / "elsewhere") == []
+
+
 def test_files_are_written_once_and_parts_go_with_them(recipes, tmp_path):
     made, target = make_task_files(recipes, languages()), tmp_path / "mine" / "tasks"
     changed, left = write_task_files(made, target, check=True)

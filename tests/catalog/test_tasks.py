@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from evalsuite.catalog.languages import load_languages, resolve_languages
-from evalsuite.catalog.tasks import load_tasks, resolve_tasks
+from evalsuite.catalog.tasks import asked_columns, load_tasks, resolve_tasks
 from evalsuite.errors import CatalogError, InputError
 from tests.helpers import ROOT
 
@@ -32,7 +32,7 @@ def test_every_task_states_what_a_reader_must_know():
     assert lacking(lambda task: task.language in LANGUAGES) == []
     assert lacking(lambda task: task.licence and task.source and task.primary_why) == []
     assert lacking(lambda task: task.family in FAMILIES) == []
-    assert lacking(lambda task: task.suite and set(task.suite) <= {"starter", "core", "native"}) == []
+    assert lacking(lambda task: task.suite and set(task.suite) <= {"starter", "core", "native", "labels", "long"}) == []
     choice = [task for task in TASKS.values() if task.output_type == "multiple_choice"]
     assert len(choice) > 100
     assert [task.name for task in choice if task.chance is None or not 0 < task.chance < 1] == []
@@ -76,9 +76,29 @@ def names(wanted, codes):
     return [task.name for task in found], missing
 
 
-def test_names_may_be_tasks_groups_families_or_suites():
+STARTER_JA = [
+    *("answer_ja", "choice_ja", "extract_ja", "grammar_ja", "labels_ja", "lexicon_ja", "reading_ja"),
+    *("translate_en_ja", "translate_es_ja", "translate_ja_en", "translate_ja_es"),
+]
+
+
+def test_of_several_meanings_the_narrowest_counts():
     assert names(["labels"], ["es", "eu"]) == (["labels_es", "labels_eu"], [])
-    assert names(["starter"], ["ja"]) == (["labels_ja", "lexicon_ja"], [])
+    assert names(["family:labels"], ["eu"]) == names(["suite:labels"], ["eu"]) == (["labels_eu", "labels_many_eu"], [])
+    assert names(["choice"], ["eu"]) == (["choice_eu"], [])
+    assert {"choice_eu", "copa_eu"} <= set(names(["family:choice"], ["eu"])[0])
+    with pytest.raises(InputError, match="unknown task 'family:none'"):
+        names(["family:none"], ["en"])
+
+
+def test_the_columns_that_a_prompt_asks_for_are_known_from_its_templates():
+    assert asked_columns(TASKS["labels_eu"]) == {"text", "choices", "gold"}, "not the descriptions, which it leaves out"
+    assert asked_columns(TASKS["extract_en"]) == {"text", "kind", "golds"}
+    assert asked_columns(TASKS["choice_en"]) == {"stem", "question", "endings", "gold"}, "made by process_docs in part"
+
+
+def test_names_may_be_tasks_groups_families_or_suites():
+    assert names(["starter"], ["ja"]) == (STARTER_JA, [])
     found, missing = names(["facts", "lexicon_ja"], ["ja"])
     assert {"lexicon_ja", "bmlama53_ja", "jmmlu_ja"} <= set(found)
     assert len(found) == len(set(found))
@@ -102,7 +122,7 @@ def test_a_hash_follows_the_yaml_its_includes_its_helpers_and_its_data(mine):
     before = load_tasks([mine])["labels_eu"].sha256
     assert before == TASKS["labels_eu"].sha256  # the place does not matter
     seen = {before}
-    for name in ("labels_eu.yaml", "_labels.yaml", "utils.py", "data/eu.yaml", "../_shared/calibrated.py"):
+    for name in ("labels_eu.yaml", "_labels.yaml", "../_shared/messages.py", "data/eu.yaml", "../_shared/calibrated.py"):
         path = mine / "tasks" / "labels" / name
         path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
         seen.add(load_tasks([mine])["labels_eu"].sha256)

@@ -8,7 +8,7 @@ from datasets import Dataset
 from tests.tasks.building import catalog, module, on_rows, stand_in
 
 CODES = ("es", "ca", "eu")
-utils = module("copa/utils")
+utils = module("_shared/cause_effect")
 ROW = {"premise": "Llovía.", "choice1": "Salí.", "choice2": "Me quedé.", "question": "effect", "label": 1}
 
 

@@ -1,4 +1,4 @@
-"""Puts a COPA item into the middle of a sentence: a premise without its full stop, and endings that begin small."""
+"""Puts an item of cause or effect into the middle of a sentence: a premise without its full stop, and endings that begin small."""
 
 from __future__ import annotations
 
