@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evalsuite.errors import StoreError
-from evalsuite.records import Cell, Manifest, Sweep
+from evalsuite.records import TRAINED, Cell, Manifest, Sweep
 from evalsuite.store import RunFolder
 
 __all__ = ["begun_backends", "changed", "changed_versions", "continued", "place", "scoring_packages"]
@@ -14,6 +14,7 @@ __all__ = ["begun_backends", "changed", "changed_versions", "continued", "place"
 _SCORING = {
     "llamacpp": ("lm-eval", "llama-cpp-python"),
     "transformers": ("lm-eval", "transformers", "torch", "torchao"),
+    TRAINED: ("lm-eval", "scikit-learn"),
 }
 """Backend → packages whose version may change a score; lm-eval for all others."""
 

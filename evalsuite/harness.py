@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalsuite.backends.llamacpp.chat import strip_marks
+from evalsuite.backends.options import GenerationOptions
 from evalsuite.catalog.data import DataFinder, id_columns, item_id
 from evalsuite.catalog.tasks import has_changed
 from evalsuite.errors import BackendError
-from evalsuite.records import PromptForm, Record, Task
+from evalsuite.records import BEYOND_CONTEXT, LONG_FAMILY, PromptForm, Record, Task
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
     from lm_eval.api.model import TemplateLM
 
-__all__ = ["BuiltTask", "Item", "build_task"]
+__all__ = ["BuiltTask", "Item", "build_task", "prepared"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class BuiltTask:
         self.prompt_form = prompt_form
         self._lm_task = lm_task
         self._docs = lm_task.dataset[task.data.split]
+        self._needs: dict[int, int] = {}
+        """Tokens that an item of long texts needs, by its index."""
         if prompt_form.rotation:
             self._docs = self._docs.map(partial(_turned, prompt_form.rotation), load_from_cache_file=False)
 
@@ -58,21 +61,21 @@ class BuiltTask:
         """Tell a backend that plans ahead which items `score` will be asked for, so that they can share tokens."""
         if not hasattr(lm, "announce"):
             return
-        part = self._part(indices)
-        chat = self.prompt_form.chat
-        with quiet():
-            part.build_all_requests(
-                apply_chat_template=chat,
-                chat_template=lm.apply_chat_template if chat else None,
-                tokenizer_name=lm.tokenizer_name if chat else "",
-            )
-        lm.announce(part.instances)
+        beyond = self._beyond(lm, indices)
+        lm.announce(self._requests(lm, [index for index in indices if index not in beyond]))
 
     def score(self, lm: TemplateLM, indices: Sequence[int]) -> list[Record]:
         """Return the records of the items at `indices`, in that order.
 
-        lm-eval's own `evaluate` builds the requests, applies the filters and computes the metrics.
+        lm-eval's own `evaluate` builds the requests, applies the filters and computes the metrics. Items of long texts
+        that do not fit the model's context are not asked: they have a record without a score, and never a cut text.
         """
+        beyond = self._beyond(lm, indices)
+        asked = [index for index in indices if index not in beyond]
+        found = {record.item_index: record for record in (self._scored(lm, asked) if asked else [])}
+        return [beyond.get(index) or found[index] for index in indices]
+
+    def _scored(self, lm: TemplateLM, indices: Sequence[int]) -> list[Record]:
         from lm_eval.evaluator import evaluate
 
         part = self._part(indices)
@@ -128,6 +131,57 @@ class BuiltTask:
                 {"id": item_id(self.task, doc, index), "context": context, "choices": choices, "target": right}
             )
         return shown
+
+    def _requests(self, lm: TemplateLM, indices: Sequence[int]) -> list[Any]:
+        """Return lm-eval's requests for some items; the `doc_id` of each is its item's place among `indices`."""
+        if not indices:
+            return []
+        part, chat = self._part(indices), self.prompt_form.chat
+        with quiet():
+            part.build_all_requests(
+                apply_chat_template=chat,
+                chat_template=lm.apply_chat_template if chat else None,
+                tokenizer_name=lm.tokenizer_name if chat else "",
+            )
+        return list(part.instances)
+
+    def _beyond(self, lm: TemplateLM, indices: Sequence[int]) -> dict[int, Record]:
+        """Return records without a score of the items of long texts that the model has no room for.
+
+        In other families such an item fails the cell: there, a mean over the shorter items would be another measure.
+        """
+        if self.task.family != LONG_FAMILY:
+            return {}
+        unknown = [index for index in indices if index not in self._needs]
+        for request in self._requests(lm, unknown):
+            index = unknown[request.doc_id]
+            self._needs[index] = max(self._needs.get(index, 0), needed_tokens(lm, request))
+        return {i: self._not_asked(lm, i, self._needs[i]) for i in indices if self._needs[i] > lm.max_length}
+
+    def _not_asked(self, lm: TemplateLM, index: int, needs: int) -> Record:
+        from lm_eval.utils import handle_non_serializable, hash_string
+
+        doc, (item,) = self._docs[index], self.items([index])
+        dumped = json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)
+        return Record(
+            item_id=item.id,
+            item_index=index,
+            context=item.context,
+            target=item.target,
+            metrics={BEYOND_CONTEXT: {"needs_tokens": needs, "context_tokens": lm.max_length}},
+            score=None,
+            context_tokens=len(lm.tok_encode(item.context)),
+            context_chars=len(item.context),
+            context_bytes=len(item.context.encode()),
+            doc=_json(doc),
+            arguments="[]",
+            responses="[]",
+            filtered="[]",
+            filter="none",
+            doc_hash=hash_string(dumped),
+            prompt_hash=hash_string(item.context),
+            target_hash=hash_string(item.target),
+        )
 
     def _part(self, indices: Sequence[int]) -> Any:
         """Return a view of the task that holds these items only; lm-eval would walk through all for every part."""
@@ -207,13 +261,26 @@ def predict(metric: str, choices: Sequence[str], scored: Sequence[Any], priors: 
     return int(np.argmax(values))
 
 
-def build_task(task: Task, finder: DataFinder, prompt_form: PromptForm) -> BuiltTask:
+def needed_tokens(lm: TemplateLM, request: Any) -> int:
+    """Return how many tokens of context a request needs: those of the prompt, and of the answer or the room for it."""
+    context, answer = request.args[0], request.args[1]
+    if isinstance(answer, str):
+        # The last token of an answer is predicted, and never read.
+        return len(lm.tok_encode(context)) + max(0, len(lm.tok_encode(answer, add_special_tokens=False)) - 1)
+    return len(lm.tok_encode(context)) + GenerationOptions.parse(answer).limit
+
+
+def build_task(
+    task: Task, finder: DataFinder, prompt_form: PromptForm, count_tokens: Callable[[str], int] | None = None
+) -> BuiltTask:
     """Have lm-eval's `TaskManager` build a task, with its data from where `finder` finds it.
 
     Args:
         task: The task.
         finder: Reads the data.
         prompt_form: How items are put to the model.
+        count_tokens: Returns how many tokens a text has for the model that will be asked, for tasks that fill a length.
+            Without it they go by a nominal rate.
     """
     from lm_eval import utils
     from lm_eval.tasks import TaskManager
@@ -227,7 +294,9 @@ def build_task(task: Task, finder: DataFinder, prompt_form: PromptForm) -> Built
     # lm-eval compiles a template anew for every item, which takes longer than to render it.
     if not hasattr(utils.env.from_string, "cache_info"):
         utils.env.from_string = lru_cache(maxsize=None)(utils.env.from_string)
-    data = _prepared(task, finder, load_yaml(task.path).get("process_docs"))
+    # Finders of others may know nothing of counting.
+    raw = finder.load(task) if count_tokens is None else finder.load(task, count_tokens)
+    data = prepared(task, raw, load_yaml(task.path).get("process_docs"))
     spec: dict[str, Any] = {
         "task": task.name,
         **_form_fields(task, prompt_form),
@@ -250,12 +319,11 @@ def build_task(task: Task, finder: DataFinder, prompt_form: PromptForm) -> Built
     return BuiltTask(task, lm_task, prompt_form)
 
 
-def _prepared(task: Task, finder: DataFinder, process_docs: Callable[[Any], Any] | None) -> DatasetDict:
+def prepared(task: Task, data: DatasetDict, process_docs: Callable[[Any], Any] | None) -> DatasetDict:
     """Return the items as the task's own `process_docs` makes them.
 
     Items are named by their place in the data, so that function must leave each in its place.
     """
-    data = finder.load(task)
     if process_docs is None:
         return data
     from datasets import DatasetDict

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from evalsuite.errors import InputError
 from evalsuite.harness import Item
@@ -22,6 +23,9 @@ _STEM = 5
 _SHORT_WORD = 3
 _WRONG_LANGUAGE = 0.03
 """Share of texts that an identifier may take for another language: it errs on short ones (docs/texts.md)."""
+_SHOWN = 5
+_ENOUGH = 2000
+"""Characters of a text from which its language can be told."""
 _OFTEN_TAKEN_FOR = ("en", "es", "pt", "ca", "gl", "eu", "ja", "fr", "it")
 _MOJIBAKE = re.compile("[ÃÂ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€|ã[\u0080-\u00bf]")
 """UTF-8 that was read as Windows-1252 or Latin-1."""
@@ -101,6 +105,7 @@ GUESSERS: Mapping[str, Callable[[str, str, bool], float]] = {
 """By what they take: the length of an option, or the share of its words that stand in the prompt."""
 
 
+@lru_cache(maxsize=64)  # a document is compared with each of its options
 def _words(text: str, *, spaced: bool) -> frozenset[str]:
     text = text.casefold()
     if spaced:
@@ -143,6 +148,7 @@ def _named_answers(items: Sequence[Item], *, spaced: bool) -> Iterator[tuple[str
     # The frame of the prompt is in every item; what is in one of them only is the item's own text.
     frame = Counter(word for item in items for word in set(re.findall(r"\w+", item.context.casefold())))
     common = {word for word, count in frame.items() if count == len(items)} if len(items) > 1 else set()
+    found = []
     for item in items:
         text = item.context.casefold()
         for choice in item.choices:
@@ -150,7 +156,10 @@ def _named_answers(items: Sequence[Item], *, spaced: bool) -> Iterator[tuple[str
             if name in common or (spaced and len(name) < 2):
                 continue
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)" if spaced else re.escape(name), text):
-                yield "leak", f"item {item.id}: the text names the choice {choice.strip()!r}"
+                found.append((item.id, choice.strip()))
+    if found:
+        shown = ", ".join(f"{name!r} in {id_}" for id_, name in found[:_SHOWN])
+        yield "leak", f"{len({id_ for id_, _ in found})} of {len(items)} texts name a choice, such as {shown}"
 
 
 def _languages(task: Task, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
@@ -164,10 +173,10 @@ def _languages(task: Task, items: Sequence[Item]) -> Iterator[tuple[str, str]]:
     judged = [hit for hit in found if hit.code is not None]
     wrong = [(item, hit) for item, hit in zip(items, found, strict=True) if hit.code not in (None, wanted)]
     if len(wrong) > max(1, _WRONG_LANGUAGE * len(judged)):
-        shown = ", ".join(f"{item.id} ({'another' if hit.code == OTHER else hit.code})" for item, hit in wrong[:5])
+        shown = ", ".join(f"{item.id} ({'another' if hit.code == OTHER else hit.code})" for item, hit in wrong[:_SHOWN])
         yield "language", f"{len(wrong)} of {len(judged)} texts look like another language than {wanted}: {shown}"
 
 
 def _told(item: Item) -> str:
     """Return an item's own running text: a sentence pair has no context, a category is no sentence."""
-    return item.context if item.context.strip() else " ".join(item.choices)
+    return (item.context if item.context.strip() else " ".join(item.choices))[:_ENOUGH]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -175,8 +175,8 @@ class _PackFinder(DataFinder):
         found = {"found": "hub", "sha256": None}
         return located.model_copy(update={"data": located.data.model_copy(update=found)})
 
-    def load(self, task: Task) -> DatasetDict:
-        return self._files.load(task)
+    def load(self, task: Task, count_tokens: Callable[[str], int] | None = None) -> DatasetDict:
+        return self._files.load(task, count_tokens)
 
 
 def mirror_name(data: DataRef) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalsuite.catalog.data import DataFinder
@@ -17,7 +17,7 @@ from evalsuite.catalog.tasks import asked_columns, named, names_of, resolve_task
 from evalsuite.errors import DataMissingError, FetchError, InputError, suggest
 from evalsuite.records import DEQUANTISED, Cell, Language, Model, PromptForm, Skip, Sweep, Task, digest
 
-__all__ = ["Estimate", "Plan", "PlannedModel", "limit_of", "make_plan", "prepare_models", "sample"]
+__all__ = ["CHUNK_ITEMS", "Estimate", "Plan", "PlannedModel", "limit_of", "make_plan", "prepare_models", "sample"]
 
 CHUNK_ITEMS = 16
 """Items that are asked for and stored together."""
@@ -58,6 +58,8 @@ class Plan:
     languages: Mapping[str, Language]
     estimates: Mapping[str, Estimate]
     """By cell id."""
+    trained: Mapping[str, Model] = field(default_factory=dict)
+    """Baselines, whose cells stand behind those of the models."""
 
 
 @dataclass(frozen=True)
@@ -236,14 +238,14 @@ def _items(task: Task, finder: DataFinder, sweep: Sweep, limit: int | None, *, d
 
 def _check_names(sweep: Sweep, catalog: Catalog) -> None:
     """Refuse what would quietly do nothing: names that mean no task, options that no prompt lists."""
-    for field in ("limits_of", "all_wordings", "option_orders"):
-        for name in getattr(sweep, field):
+    for option in ("limits_of", "all_wordings", "option_orders"):
+        for name in getattr(sweep, option):
             meant = named(name, catalog.tasks.values())
             if not meant:
                 known = {known for task in catalog.tasks.values() for known in names_of(task)}
                 fix = suggest(name, known, kind="task", show="evalsuite tasks list")
-                raise InputError(f"{field}: unknown task {name!r}", fix=fix)
-            if field == "option_orders" and not any(task.listed_options for task in meant):
+                raise InputError(f"{option}: unknown task {name!r}", fix=fix)
+            if option == "option_orders" and not any(task.listed_options for task in meant):
                 listed = sorted(
                     {task.parallel_group or task.name for task in catalog.tasks.values() if task.listed_options}
                 )

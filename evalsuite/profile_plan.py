@@ -39,6 +39,7 @@ def plan_profiles(
     cores: CoreChoice,
     *,
     mode: str = "",
+    texts: ProfileTexts | None = None,
 ) -> ProfilePlan:
     """Return the profiles of a sweep: one for each model, over all languages that have requests.
 
@@ -49,14 +50,19 @@ def plan_profiles(
         device: Fingerprint of this device.
         cores: How many cores may be used.
         mode: Power mode, platform profile and governor: with another one it is another measurement.
+        texts: What is asked in these languages; by default the shipped requests and those of `sweep.include`.
 
     Raises:
         DataMissingError: No language has requests.
         CatalogError: A file of requests is wrong.
     """
     settings = sweep.profile or ProfileSettings()
-    spoken, skips = _with_requests(sweep, languages)
-    texts = load_profile_texts(spoken, sweep.include)
+    spoken, skips = _with_requests(sweep, languages) if texts is None else (list(languages), [])
+    texts = load_profile_texts(spoken, sweep.include) if texts is None else texts
+    texts = ProfileTexts(tuple(text for text in texts.requests if text.kind in settings.kinds), texts.long)
+    # Settings that came later are left out where they are as they always were, so that older profiles go on.
+    fields = ProfileSettings.model_fields
+    later = {name for name in ("kinds", "own_messages") if getattr(settings, name) == fields[name].default}
     threads = settings.threads or sweep.threads
     cells = []
     paths = {}
@@ -74,7 +80,7 @@ def plan_profiles(
             [
                 model.sha256,
                 codes,
-                settings.model_dump(mode="json", exclude=_NOT_MEASURED),
+                settings.model_dump(mode="json", exclude=_NOT_MEASURED | later),
                 texts.sha256,
                 count,
                 device,

@@ -23,6 +23,7 @@ from evalsuite.profiling.loads import drop_from_memory
 from evalsuite.records import (
     CellStatus,
     CurvePoint,
+    Kind,
     Limits,
     Load,
     MemoryPhase,
@@ -136,8 +137,8 @@ def _grid(cell: ProfileCell) -> dict[str, Any] | None:
 
 def _requests_left(profile: ProfileWriter) -> int:
     settings, facts = profile.cell.settings, profile.facts
-    # Three longer kinds beside the classifications.
-    a_round = len(profile.cell.languages) * (settings.classifications + 3)
+    of_kind = {Kind.CLASSIFICATION: settings.classifications}
+    a_round = len(profile.cell.languages) * sum(of_kind.get(kind, 1) for kind in settings.kinds)
     return a_round * (settings.rounds - facts.rounds_done)
 
 

@@ -12,7 +12,7 @@ __all__ = ["command_line", "versions"]
 
 _PACKAGES = (
     "evalsuite", "lm-eval", "llama-cpp-python", "datasets", "numpy", "scipy", "pyarrow", "Babel", "transformers", "torch",
-    "torchao",
+    "torchao", "scikit-learn",
 )  # fmt: skip
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from evalsuite.continuation import continued
 from evalsuite.driver import Launch, RunProgress, Scored, Site, score_cells, why_failed
 from evalsuite.plan import Plan
-from evalsuite.records import Cell, CellStatus, Manifest
+from evalsuite.records import Cell, CellStatus, Manifest, Model
 from evalsuite.store import RunWriter
 
 __all__ = ["RunProgress", "Site", "Summary", "run_plan"]
@@ -55,11 +56,10 @@ def run_plan(writer: RunWriter, plan: Plan, manifest: Manifest, site: Site, prog
     progress.begin(len(left), sum(len(cell.item_indices) - stored[cell.id] for cell in left))
     taker = _Storing(writer, progress, summary)
     for name, cells in todo.items():
-        planned = plan.models[name]
-        assert planned.path is not None
+        model, path = _engine(plan, name)
         launch = Launch(
-            backend=planned.model.backend,
-            model_path=planned.path,
+            backend=model.backend,
+            model_path=path,
             options=cells[0].options,
             tasks=plan.tasks,
             site=site,
@@ -68,6 +68,15 @@ def run_plan(writer: RunWriter, plan: Plan, manifest: Manifest, site: Site, prog
         )
         score_cells(cells, launch, taker)
     return summary
+
+
+def _engine(plan: Plan, name: str) -> tuple[Model, Path]:
+    """Return a model with its file; a baseline has none."""
+    if name in plan.trained:
+        return plan.trained[name], Path()
+    planned = plan.models[name]
+    assert planned.path is not None
+    return planned.model, planned.path
 
 
 class _Storing:

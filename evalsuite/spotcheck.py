@@ -14,6 +14,7 @@ from evalsuite.machine import usable_cores
 from evalsuite.plan import sample
 from evalsuite.records import (
     DEQUANTISED,
+    TRAINED,
     Cell,
     CellStatus,
     Limits,
@@ -46,7 +47,7 @@ class SpotInputs:
 def done_cells(
     folder: RunFolder, models: Iterable[str] | None = None, tasks: Iterable[str] | None = None
 ) -> list[Cell]:
-    """Return the finished cells of a run, in its order.
+    """Return the finished cells of a run's models, in its order; a trained baseline is the same on every device.
 
     Args:
         folder: The run.
@@ -57,10 +58,12 @@ def done_cells(
         InputError: There are none.
     """
     wanted = [None if names is None else frozenset(names) for names in (models, tasks)]
+    trained = {name for name, model in folder.manifest.models.items() if model.backend == TRAINED}
     cells = [
         result.cell
         for result in folder.results()
         if result.status is CellStatus.DONE
+        and result.cell.model not in trained
         and (wanted[0] is None or result.cell.model in wanted[0])
         and (wanted[1] is None or result.cell.task in wanted[1])
     ]

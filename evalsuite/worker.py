@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.child import Channel, die_with_parent, take_stdout, told
-from evalsuite.records import Cell, Task
+from evalsuite.records import TRAINED, Cell, Task
 
 __all__ = ["PLANNED_CHUNKS", "Job", "WorkItem", "main"]
 
@@ -58,10 +59,8 @@ def main() -> int:
     # Engines thread by themselves; a tokenizer's pool would only warn about the fork.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        from evalsuite.backends import load_backend
-
         start = time.monotonic()
-        lm = load_backend(job.backend)(path=job.model_path, **job.options)
+        lm = _engine(job)
         channel.send("loaded", load_s=time.monotonic() - start)
     except Exception as error:  # noqa: BLE001  # whatever an engine raises, the parent must be told
         channel.send("load_failed", **told(error))
@@ -73,14 +72,28 @@ def main() -> int:
     return 0
 
 
+def _engine(job: Job) -> Any:
+    """Return what answers: a backend with its model, or a baseline, which is trained task by task."""
+    if job.backend == TRAINED:
+        from evalsuite.backends.trained import Trainer
+
+        return Trainer(**job.options)
+    from evalsuite.backends import load_backend
+
+    return load_backend(job.backend)(path=job.model_path, **job.options)
+
+
 def _run_cell(lm: Any, job: Job, item: WorkItem, channel: Channel) -> None:
+    from evalsuite.backends.trained import Trainer
     from evalsuite.catalog.data import DataFinder
     from evalsuite.harness import build_task
+    from evalsuite.trained_task import TrainedTask
 
     channel.send("cell", cell=item.cell.id)
     try:
         finder = DataFinder(job.mirror, offline=job.offline)
-        task = build_task(item.task, finder, item.cell.prompt_form)
+        built = build_task(item.task, finder, item.cell.prompt_form, partial(_tokens_of, lm))
+        task: Any = TrainedTask(built, finder) if isinstance(lm, Trainer) else built
         for number, index in enumerate(item.chunks):
             if number % PLANNED_CHUNKS == 0:
                 ahead = item.chunks[number : number + PLANNED_CHUNKS]
@@ -99,6 +112,11 @@ def _run_cell(lm: Any, job: Job, item: WorkItem, channel: Channel) -> None:
         channel.send("cell_failed", cell=item.cell.id, **told(error))
     else:
         channel.send("cell_done", cell=item.cell.id)
+
+
+def _tokens_of(lm: Any, text: str) -> int:
+    """Return how many tokens a text has for a model, without those that mark its beginning."""
+    return len(lm.tok_encode(text, add_special_tokens=False))
 
 
 if __name__ == "__main__":

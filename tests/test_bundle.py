@@ -637,8 +637,8 @@ def test_two_revisions_of_a_data_set_cannot_lie_in_one_pack(desk, tmp_path):
             found = {"found": "hub", "sha256": None}
             return task.model_copy(update={"data": task.data.model_copy(update=found)})
 
-        def load(self, task):
-            return DataFinder(mirror).load(task)
+        def load(self, task, count_tokens=None):
+            return DataFinder(mirror).load(task, count_tokens)
 
     plan, catalog = plan_of(sweep, Hub())
     with pytest.raises(InputError, match=r"another task for 38977a667f6fc264"):

@@ -18,7 +18,7 @@ def build(tmp_path, line, code=""):
     for name in ("labels", "_shared"):
         shutil.copytree(ROOT / "tasks" / name, tmp_path / "tasks" / name)
     folder = tmp_path / "tasks" / "labels"
-    (folder / "utils.py").write_text((folder / "utils.py").read_text(encoding="utf-8") + code, encoding="utf-8")
+    (folder / "utils.py").write_text(code, encoding="utf-8")
     path = folder / "labels_en.yaml"
     path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
     task = load_tasks([tmp_path])["labels_en"]

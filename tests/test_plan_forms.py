@@ -77,7 +77,8 @@ def test_a_form_that_a_task_lacks_is_skipped_with_the_reason(catalog):
 def test_the_narrowest_limit_counts(catalog):
     asked = sweep(limit=9, limits_of={"starter": 7, "labels": 5, "labels_eu": 3})
     found = {
-        name: limit_of(catalog.tasks[name], asked, catalog.tasks) for name in ("labels_eu", "labels_en", "lexicon_en", "sib200_en")
+        name: limit_of(catalog.tasks[name], asked, catalog.tasks)
+        for name in ("labels_eu", "labels_en", "lexicon_en", "sib200_en")
     }
     assert found == {"labels_eu": 3, "labels_en": 5, "lexicon_en": 7, "sib200_en": 9}
 

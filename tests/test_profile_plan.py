@@ -14,7 +14,7 @@ from evalsuite.catalog.profile_texts import ProfileTexts, load_profile_texts
 from evalsuite.errors import CatalogError, DataMissingError
 from evalsuite.machine import CoreChoice
 from evalsuite.profile_plan import PROFILE_TASK, ProfilePlan, plan_profiles
-from evalsuite.records import Language, Model, Source, Sweep
+from evalsuite.records import Kind, Language, Model, ProfileSettings, ProfileText, Source, Sweep, digest
 
 LANGUAGES = load_languages()
 TWO = [LANGUAGES["es"], LANGUAGES["eu"]]
@@ -116,7 +116,37 @@ def test_a_long_name_makes_no_longer_folder() -> None:
     assert cell.model == "m" * 110
 
 
+def test_requests_may_be_given_and_of_kinds_that_are_asked_for() -> None:
+    own = ProfileText(language="eu", id="1", kind=Kind.CLASSIFICATION, prompt="Mezua: a", choices=(" b", " c"), right=0)
+    other = own.model_copy(update={"id": "2", "kind": Kind.ANSWER})
+    asked = sweep(languages=["eu", "xx"], profile={"kinds": ["classification"], "own_messages": True})
+    found = plan_profiles(
+        asked,
+        [LANGUAGES["eu"], unwritten()],
+        {"m": (model(), FILE)},
+        "d1",
+        CORES,
+        texts=ProfileTexts((own, other), "a b"),
+    )
+    assert found.texts.requests == (own,)
+    (cell,) = found.cells
+    assert cell.languages == ("eu", "xx"), "no shipped requests are looked for"
+    assert found.skips == ()
+    assert cell.texts_sha256 == ProfileTexts((own,), "a b").sha256
+
+
 # --- what makes it another profile
+
+
+def test_settings_that_came_later_leave_older_profiles_what_they_are() -> None:
+    settings = json.loads(ProfileSettings().model_dump_json())
+    for name in ("kinds", "own_messages", "watts", "grid", "ambient_c", "prove_memory", "cool_down_s"):
+        del settings[name]
+    (cell,) = plan().cells
+    older = digest(["a" * 64, ("es", "eu"), settings, cell.texts_sha256, 2, "d1", ""])
+    assert cell.id == f"m.{older[:10]}"
+    assert only_id(sweep(profile={"kinds": ["classification"]})) != cell.id
+    assert only_id(sweep(profile={"own_messages": True})) != cell.id
 
 
 def test_a_profile_is_the_same_where_nothing_that_counts_has_changed() -> None:

@@ -142,6 +142,14 @@ def test_no_guesser_without_a_model_is_better_than_chance(name, code):
     assert [guess for guess in found if guess.better_than_chance] == []
 
 
+@pytest.mark.parametrize("given", ["€45", "45 €", "45€"])
+def test_a_euro_sign_may_touch_its_number(given):
+    task = built("extract_es")
+    doc = {"golds": starter._spaced_or_not(["45 €", "€45", "45 euros"])}
+    assert task._lm_task.config.process_results(doc, [given], task._lm_task.config.metadata)["exact_match"] == 1
+    assert task._lm_task.config.process_results(doc, ["54 €"], task._lm_task.config.metadata)["exact_match"] == 0
+
+
 def test_translations_go_both_ways_with_english_and_spanish():
     tasks = [task for task in catalog().values() if (task.parallel_group or "").startswith("translate_")]
     pairs = {tuple(task.name.removeprefix("translate_").split("_")) for task in tasks}

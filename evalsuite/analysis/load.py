@@ -17,6 +17,7 @@ from evalsuite.analysis.profiles import Profile, load_profiles
 from evalsuite.errors import StoreError
 from evalsuite.profile_store import ProfileFolder
 from evalsuite.records import (
+    TRAINED,
     Cell,
     CellResult,
     CellStatus,
@@ -87,12 +88,17 @@ class Run:
 
     @cached_property
     def models(self) -> tuple[str, ...]:
-        return tuple(self.manifest.models)
+        return tuple(name for name, model in self.manifest.models.items() if model.backend != TRAINED)
+
+    @cached_property
+    def trained(self) -> tuple[str, ...]:
+        """Baselines: classifiers that were trained for each task. They are in no other table than that of scores."""
+        return tuple(name for name, model in self.manifest.models.items() if model.backend == TRAINED)
 
     @cached_property
     def forms(self) -> tuple[PromptForm, ...]:
         """The main forms: those that the sweep asks of every task. Other wordings and orders have tables of their own."""
-        used = {cell.prompt_form for cell in self.manifest.cells}
+        used = {cell.prompt_form for cell in self.manifest.cells if cell.model not in self.trained}
         main = self.manifest.sweep.prompt_forms
         return tuple(sorted((form for form in main if form in used), key=lambda form: form.rank)) or main
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
-from evalsuite.analysis.rows import ALPHA, FAMILIES, Scale, ScoreRow
+from evalsuite.analysis.rows import ALPHA, FAMILIES, Scale, ScoreRow, TrainedBy
 from evalsuite.analysis.tables import Tables, analyse
+from evalsuite.analysis.trained import told
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.paired import PairedDifference
@@ -21,6 +22,10 @@ _SCORINGS = {
     "acc_bytes": "per byte (`acc_bytes`)",
     "acc_mutual_info": "minus prior (`acc_mutual_info`)",
 }
+_TRAINED = (
+    "Columns marked “trained” are classifiers that were trained on labelled items of the same kind; models were asked "
+    "without examples, and are not to be compared with them."
+)
 _INTRO = (
     "Scores are percentages of items answered right, unless a table says otherwise, each with its 95 % interval in "
     "brackets; n is the number of items with a score. Chance is what guessing would score. Items are zero-shot. "
@@ -69,6 +74,7 @@ class _Writer:
                 model.licence,
             ]
             for name, model in manifest.models.items()
+            if name in self._run.models
         ]
         return [
             f"# Accuracy: {_flat(sweep.title or sweep.name)}",
@@ -97,18 +103,21 @@ class _Writer:
         tasks = [t for t in self._run.manifest.tasks.values() if self._run.group_of(t.name) == group]
         if not rows:
             return []
+        trained = [row for row in self._tables.trained if row.group == group]
         metrics = ", ".join(f"`{metric}`" for metric in dict.fromkeys(row.metric for row in rows))
         scale = "" if rows[0].scale is Scale.SHARE else "; mean scores, no percentages"
         about = [f"Scored by {metrics}{scale}; intervals: {_methods(row.estimate for row in rows)}."]
         about += _unique(task.primary_why for task in tasks)
         about += [f"Caveat: {note}" for note in _unique(task.note for task in tasks)]
-        parts = [f"### {group}", " ".join(about), self._scores(rows, tasks)]
+        parts = [f"### {group}", " ".join(about), self._scores([*rows, *trained], tasks)]
+        parts += [_TRAINED] if trained else []
         if any(other.value is not None for row in rows for other in row.alternatives):
             parts += ["Other scorings of the same log-probabilities; the one in use is bold.", self._scorings(rows)]
         return parts
 
     def _scores(self, rows: Sequence[ScoreRow], tasks: Sequence[Task]) -> str:
         series = list(dict.fromkeys((row.model, row.form) for row in rows))
+        trained = {row.model: TrainedBy(_reach(rows, row.model), row.trained.folds) for row in rows if row.trained}
         many = len({(task.language) for task in tasks}) < len(tasks)
         body = []
         for name, language in dict.fromkeys((row.task, row.language) for row in rows):
@@ -119,7 +128,11 @@ class _Writer:
             label = f"{self._language(language)} ({name})" if many else self._language(language)
             cells = [_interval(same[key].estimate, show) if key in same else _MISSING for key in series]
             body.append([label, _MISSING if first.chance is None else show(first.chance), counts, *cells])
-        return _table(["language", "chance", "n", *(self._series(*key) for key in series)], body)
+        heads = [
+            f"{model}, {told(trained[model])}" if model in trained else self._series(model, form)
+            for model, form in series
+        ]
+        return _table(["language", "chance", "n", *heads], body)
 
     def _scorings(self, rows: Sequence[ScoreRow]) -> str:
         body = []
@@ -272,6 +285,12 @@ class _Writer:
 
     def _series(self, model: str, form: PromptForm) -> str:
         return model if len(self._run.forms) == 1 else f"{model} ({form})"
+
+
+def _reach(rows: Iterable[ScoreRow], model: str) -> tuple[int, int] | None:
+    """Return the fewest and the most items that a baseline was trained on, over the languages of a table."""
+    ends = [row.trained.items for row in rows if row.model == model and row.trained and row.trained.items]
+    return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:

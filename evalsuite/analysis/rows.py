@@ -20,6 +20,7 @@ __all__ = [
     "Scale",
     "ScoreRow",
     "TokenRow",
+    "TrainedBy",
     "Verdict",
     "split_fix",
 ]
@@ -80,6 +81,16 @@ class AnswerSpread:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainedBy:
+    """What a baseline was trained on."""
+
+    items: tuple[int, int] | None
+    """Fewest and most items behind a prediction; none where there is no prediction."""
+    folds: int | None
+    """Whether it was the task's other items, dealt into at most so many folds; none: a training split."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreRow:
     """One model on one task in one prompt form."""
 
@@ -106,6 +117,8 @@ class ScoreRow:
     reproduced: int | None
     """Items whose score, computed again from the stored log-probabilities, is the stored one."""
     status: CellStatus
+    trained: TrainedBy | None = None
+    """Of a baseline: what it was trained on; none for a model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,16 @@ def shared_items(columns: Sequence[pd.Series[float]]) -> pd.DataFrame | str:
 
 
 def _asked(run: Run, model: str, task: str) -> list[list[PromptForm]]:
-    """Return the forms in which a task has cells, options in their own order; plain and chat apart."""
+    """Return the forms in which a task has cells, options in their own order; plain and chat apart.
+
+    Forms that differ in how categories are named are no paraphrases; `category_names` is about them.
+    """
     forms = {
         cell.prompt_form
         for cell in run.manifest.cells
-        if (cell.model, cell.task) == (model, task) and not cell.prompt_form.rotation
+        if (cell.model, cell.task) == (model, task)
+        and not cell.prompt_form.rotation
+        and cell.prompt_form.wording not in PromptForm.LABEL_WORDINGS
     }
     ranked = sorted(forms, key=lambda form: form.rank)
     return [same for chat in (False, True) if (same := [form for form in ranked if form.chat is chat])]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalsuite.analysis.categories import CategoryRow, category_answers
 from evalsuite.analysis.flags import Flag, find_flags
 from evalsuite.analysis.gap_table import comparisons, gaps
+from evalsuite.analysis.label_sets import LabelSetRow, fewer_categories
+from evalsuite.analysis.label_wordings import LabelWordingRow, category_names
+from evalsuite.analysis.lengths import DepthRow, LengthRow, depths, lengths
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.orders import OrderRow, option_orders
 from evalsuite.analysis.replies import ReplyRow, written_answers
@@ -13,6 +17,7 @@ from evalsuite.analysis.rows import ComparisonRow, FailureRow, GapRow, ScoreRow,
 from evalsuite.analysis.score_table import scores
 from evalsuite.analysis.sensitivity import WordingRow, wordings
 from evalsuite.analysis.token_table import token_tax
+from evalsuite.analysis.trained import trained_scores
 from evalsuite.analysis.translations import TranslationRow, corpus_translations
 from evalsuite.profile_plan import PROFILE_TASK
 from evalsuite.records import CellStatus, ProfileFacts
@@ -20,14 +25,20 @@ from evalsuite.records import CellStatus, ProfileFacts
 __all__ = [
     "Tables",
     "analyse",
+    "category_answers",
+    "category_names",
     "comparisons",
     "corpus_translations",
+    "depths",
     "failures",
+    "fewer_categories",
     "find_flags",
     "gaps",
+    "lengths",
     "option_orders",
     "scores",
     "token_tax",
+    "trained_scores",
     "wordings",
     "written_answers",
 ]
@@ -47,6 +58,13 @@ class Tables:
     orders: tuple[OrderRow, ...] = ()
     replies: tuple[ReplyRow, ...] = ()
     translations: tuple[TranslationRow, ...] = ()
+    lengths: tuple[LengthRow, ...] = ()
+    depths: tuple[DepthRow, ...] = ()
+    categories: tuple[CategoryRow, ...] = ()
+    label_sets: tuple[LabelSetRow, ...] = ()
+    label_wordings: tuple[LabelWordingRow, ...] = ()
+    trained: tuple[ScoreRow, ...] = ()
+    """Baselines, apart from the models that `scores` is about."""
 
 
 def analyse(run: Run) -> Tables:
@@ -63,6 +81,12 @@ def analyse(run: Run) -> Tables:
         orders=option_orders(run),
         replies=written_answers(run),
         translations=corpus_translations(run),
+        lengths=lengths(run),
+        depths=depths(run),
+        categories=category_answers(run),
+        label_sets=fewer_categories(run),
+        label_wordings=category_names(run),
+        trained=trained_scores(run),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,13 @@ class HubCacheFinder(DataFinder):
     Offline, `datasets` takes the newest revision that it has; only the one that the task asks for will do.
     """
 
-    def load(self, task: Task) -> DatasetDict:
+    def load(self, task: Task, count_tokens: Callable[[str], int] | None = None) -> DatasetDict:
         """Return the task's data, as `DataFinder.load` does."""
         import datasets
 
         # It would say for each split that the hub cannot be reached.
         datasets.logging.set_verbosity_error()
-        found = super().load(task)
+        found = super().load(task, count_tokens)
         revision = task.data.revision
         if self.locate(task).data.found == "hub" and revision is not None:
             files = [str(entry["filename"]) for entry in found[task.data.split].cache_files]

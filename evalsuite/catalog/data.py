@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,10 +73,15 @@ class DataFinder:
             fix=f"leave --offline out, or give a mirror with --data or {_ENVIRONMENT}",
         )
 
-    def load(self, task: Task) -> DatasetDict:
+    def load(self, task: Task, count_tokens: Callable[[str], int] | None = None) -> DatasetDict:
         """Return the task's data; from the hub it is downloaded, and cached by `datasets`.
 
         Several configurations are joined in their order, with a column `subset` that names them.
+
+        Args:
+            task: The task.
+            count_tokens: Returns how many tokens a text has for the model that will be asked. A `custom_dataset` function
+                is given it, to make texts as long as they should be; number, order and ids of items must not depend on it.
 
         Raises:
             DataMissingError: It cannot be had.
@@ -85,7 +90,7 @@ class DataFinder:
 
         located = self.locate(task)
         if located.data.found == "shipped":
-            return _shipped(task)
+            return _shipped(task, count_tokens)
         paths = self._mirror_files(task)
         if paths is None:
             return datasets.DatasetDict({task.data.split: _joined(task, [_from_hub(task, c) for c in _configs(task)])})
@@ -173,13 +178,14 @@ def _joined(task: Task, parts: list[Dataset]) -> Dataset:
     return datasets.concatenate_datasets(named)
 
 
-def _shipped(task: Task) -> DatasetDict:
+def _shipped(task: Task, count_tokens: Callable[[str], int] | None) -> DatasetDict:
     """Return what the task's own `custom_dataset` function makes of its files."""
     from lm_eval.tasks._yaml_loader import load_yaml
 
     try:
         config = load_yaml(task.path)
-        data: DatasetDict = config["custom_dataset"](**config["metadata"])
+        counter = {} if count_tokens is None else {"count_tokens": count_tokens}
+        data: DatasetDict = config["custom_dataset"](**config["metadata"], **counter)
         _ = data[task.data.split]
     except Exception as error:
         # A task's code may raise anything; it must not end the sweep.

@@ -21,7 +21,7 @@ __all__ = ["asked_columns", "has_changed", "load_tasks", "named", "names_of", "r
 
 _METADATA = (
     "language", "family", "suite", "chance", "parallel_group", "id_column", "primary_metric", "primary_why", "licence", "source",
-    "note", "items", "listed_options", "cluster_column", "accept",
+    "note", "items", "listed_options", "cluster_column", "accept", "trained_on",
 )  # fmt: skip
 
 
@@ -124,7 +124,9 @@ def asked_columns(task: Task) -> frozenset[str] | None:
     found: set[str] = set()
     for text in texts:
         # A column's bare name stands for the column.
-        template = text if isinstance(text, str) and "{" in text else f"{{{{ {text} }}}}" if isinstance(text, str) else ""
+        template = (
+            text if isinstance(text, str) and "{" in text else f"{{{{ {text} }}}}" if isinstance(text, str) else ""
+        )
         try:
             found |= jinja2.meta.find_undeclared_variables(_JINJA.parse(template))
         except jinja2.TemplateError:

@@ -16,6 +16,7 @@ from evalsuite.errors import InputError
 if TYPE_CHECKING:
     from evalsuite.catalog.data import DataFinder
     from evalsuite.pack import PackLock
+    from evalsuite.records import Sweep
 
 __all__ = ["EXAMPLES", "command"]
 
@@ -66,7 +67,10 @@ def command(
 
 @dataclass(frozen=True)
 class _PackRequest(Request):
-    """A request that takes data from the hub's cache too where the network may not be used."""
+    """A request for a pack: data may come from the hub's cache, and baselines, which need no device, are left out."""
+
+    def sweep(self) -> Sweep:
+        return super().sweep().model_copy(update={"baselines": ()})
 
     def finder(self) -> DataFinder:
         from evalsuite.bundle import HubCacheFinder

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evalsuite.cli.common import RunBar
 
 if TYPE_CHECKING:
+    from evalsuite.catalog.profile_texts import ProfileTexts
     from evalsuite.plan import Plan
     from evalsuite.profile_plan import ProfilePlan
     from evalsuite.profiler import ProfileSummary
@@ -34,7 +35,7 @@ def make_manifest(plan: Plan, profiles: ProfilePlan | None = None) -> Manifest:
         device=read_device(),
         sweep=plan.sweep,
         command=command_line(sys.argv),
-        models={name: planned.model for name, planned in plan.models.items()},
+        models={**{name: planned.model for name, planned in plan.models.items()}, **plan.trained},
         tasks=dict(plan.tasks),
         languages=dict(plan.languages),
         skips=(*plan.skips, *(profiles.skips if profiles else ())),
@@ -59,8 +60,13 @@ def check_device(sweep: Sweep) -> None:
             grid_intensity(sweep.profile.grid)
 
 
-def device_plan(plan: Plan, sweep: Sweep) -> ProfilePlan:
+def device_plan(plan: Plan, sweep: Sweep, texts: ProfileTexts | None = None) -> ProfilePlan:
     """Return the profiles that a sweep asks for on this device.
+
+    Args:
+        plan: Models and languages.
+        sweep: What is asked for.
+        texts: Requests in all languages of the sweep, in place of the shipped ones.
 
     Raises:
         DataMissingError: No language has requests.
@@ -73,7 +79,7 @@ def device_plan(plan: Plan, sweep: Sweep) -> ProfilePlan:
     models = {name: (planned.model, planned.path) for name, planned in plan.models.items()}
     device = read_device()
     mode = ", ".join(told or "" for told in (device.power_mode, device.platform_profile, device.governor))
-    return plan_profiles(plan.sweep, asked, models, device.fingerprint, usable_cores(), mode=mode)
+    return plan_profiles(plan.sweep, asked, models, device.fingerprint, usable_cores(), mode=mode, texts=texts)
 
 
 def measure_device(

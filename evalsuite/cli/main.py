@@ -11,6 +11,7 @@ import typer
 from evalsuite import __version__
 from evalsuite.cli import (
     bundle,
+    classify_eval,
     doctor,
     export,
     langs,
@@ -64,6 +65,7 @@ def _main(
 
 for _name, _module in (
     ("run", run),
+    ("classify-eval", classify_eval),
     ("profile", profile),
     ("plan", plan),
     ("spot-check", spot_check),

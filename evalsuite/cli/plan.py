@@ -15,6 +15,7 @@ from evalsuite.cli.common import (
 )
 from evalsuite.cli.device import device_plan
 from evalsuite.cli.request import (
+    BaselinesOption,
     ChatOption,
     LangsOption,
     LimitOption,
@@ -41,13 +42,14 @@ def command(
     tasks: TasksOption = None,
     limit: LimitOption = None,
     chat: ChatOption = False,
+    baselines: BaselinesOption = False,
     data: DataOption = None,
     include: IncludeOption = None,
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what would be run, what would be skipped and why, and a rough estimate. Nothing is downloaded or measured."""
-    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline).unpacked()
+    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline, baselines=baselines).unpacked()
     plan = request.plan(download=False)
     profiles = device_plan(plan, plan.sweep) if plan.sweep.profile else None
     rows = [

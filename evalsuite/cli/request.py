@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evalsuite.records import Model, ProfileSettings, Sweep
 
 __all__ = [
+    "BaselinesOption",
     "ChatOption",
     "CopyBar",
     "LangsOption",
@@ -29,7 +30,9 @@ __all__ = [
     "Request",
     "SweepArgument",
     "TasksOption",
+    "run_name",
     "show_licences",
+    "valid_sweep",
 ]
 
 SweepArgument = Annotated[
@@ -54,6 +57,10 @@ LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="Items per task: a seeded sample, the same in every language.")
 ]
 ChatOption = Annotated[bool, typer.Option("--chat", help="Ask in the model's chat template.")]
+BaselinesOption = Annotated[
+    bool,
+    typer.Option("--baselines", help="Also train classifiers (majority, tfidf-svm) for the tasks that allow it."),
+]
 _WORTH_A_LINE = 100 * 2**20
 """Bytes that take long enough to read that someone may wonder."""
 
@@ -75,6 +82,8 @@ class Request:
     """Where only the device is to be measured: how."""
     pack: Pack | None = None
     """Where models, data and sweep come from a pack: which."""
+    baselines: bool = False
+    """Whether all baselines are trained beside the models."""
 
     def unpacked(self) -> Request:
         """Return the request with sweep and data of a pack, where the folder of one was given in place of a sweep file.
@@ -107,7 +116,7 @@ class Request:
         from evalsuite.records import ModelRef, PromptForm
         from evalsuite.sweep import load_sweep
 
-        given: dict[str, object] = {}
+        given = self._baselines()
         if self.models is not None:
             given["models"] = tuple(ModelRef.model_validate(name) for name in names(self.models))
         if self.langs is not None:
@@ -123,15 +132,21 @@ class Request:
         if self.include:
             given["include"] = tuple(path.resolve() for path in self.include)
         if self.sweep_path is not None:
-            return _valid({**dict(load_sweep(self.sweep_path)), **given})
+            return valid_sweep({**dict(load_sweep(self.sweep_path)), **given})
         if not self.models:
             raise InputError(
                 "nothing to run: neither a sweep file nor a model was given",
                 fix="`evalsuite run sweeps/quickstart.yaml`, or `evalsuite run --model smollm2-135m-instruct`",
             )
         defaults = {"languages": ("en", "es", "pt", "ca", "gl", "eu", "ja"), "tasks": ("starter",)}
-        name = re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join(ModelRef.model_validate(m).name for m in names(self.models)))
-        return _valid({**defaults, "name": name[:80].lstrip("._+-") or "run", **given})
+        name = run_name("-".join(ModelRef.model_validate(m).name for m in names(self.models)))
+        return valid_sweep({**defaults, "name": name, **given})
+
+    def _baselines(self) -> dict[str, object]:
+        """Return the field of a sweep that asks for all baselines, where they are asked for."""
+        from evalsuite.trained_plan import BASELINE_NAMES
+
+        return {"baselines": BASELINE_NAMES} if self.baselines else {}
 
     def catalog(self, sweep: Sweep) -> Catalog:
         """Return the catalog with the sweep's own folders."""
@@ -152,6 +167,7 @@ class Request:
         from evalsuite.machine import usable_cores
         from evalsuite.plan import make_plan, prepare_models
         from evalsuite.provenance import versions
+        from evalsuite.trained_plan import check_baselines, with_baselines
 
         sweep = self.sweep()
         catalog = self.catalog(sweep)
@@ -159,6 +175,7 @@ class Request:
         resolve_tasks(sweep.tasks, resolve_languages(sweep.languages, catalog.languages), catalog.tasks)
         for ref in sweep.models:
             backend_target(resolve_model(ref, catalog.models).backend)
+        check_baselines(sweep)
         finder = self.finder()
         # What a pack has is at hand, so its plan can be exact.
         download = download or self.pack is not None
@@ -167,6 +184,7 @@ class Request:
         models = prepare_models(sweep, catalog, offline=self.offline, download=download, progress=FetchBar())
         cores = sweep.threads or usable_cores().count
         plan = make_plan(sweep, catalog, finder, models, download=download, cores=cores)
+        plan = with_baselines(plan, catalog, finder, download=download)
         if self.pack is not None:
             for difference in self.pack.differences(plan.tasks, versions()):
                 console.print(f"note: {difference}; results may differ from there", markup=False, soft_wrap=True)
@@ -187,7 +205,17 @@ class CopyBar(FetchBar):
             console.print(f"{self._doing} {title} ({total_bytes / 2**20:.0f} MiB)", markup=False, soft_wrap=True)
 
 
-def _valid(fields: dict[str, object]) -> Sweep:
+def run_name(text: str) -> str:
+    """Return a text as the name of a run, which is that of its folder."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text)[:80].lstrip("._+-") or "run"
+
+
+def valid_sweep(fields: dict[str, object]) -> Sweep:
+    """Return a sweep of options.
+
+    Raises:
+        InputError: One is wrong; the message names it and its value.
+    """
     from pydantic import ValidationError
 
     from evalsuite.records import Sweep

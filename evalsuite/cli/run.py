@@ -19,13 +19,24 @@ from evalsuite.cli.common import (
     told,
 )
 from evalsuite.cli.device import check_device, device_plan, make_manifest, measure_device, temperature_c, write_report
-from evalsuite.cli.request import ChatOption, LangsOption, LimitOption, ModelOption, Request, SweepArgument, TasksOption
+from evalsuite.cli.request import (
+    BaselinesOption,
+    ChatOption,
+    LangsOption,
+    LimitOption,
+    ModelOption,
+    Request,
+    SweepArgument,
+    TasksOption,
+)
 
 if TYPE_CHECKING:
+    from evalsuite.catalog.profile_texts import ProfileTexts
     from evalsuite.plan import Plan
     from evalsuite.runner import Summary
+    from evalsuite.store import RunWriter
 
-__all__ = ["EXAMPLES", "command"]
+__all__ = ["EXAMPLES", "command", "leave", "measure"]
 
 EXAMPLES = (
     "Examples:\n\n"
@@ -45,6 +56,7 @@ def command(
     tasks: TasksOption = None,
     limit: LimitOption = None,
     chat: ChatOption = False,
+    baselines: BaselinesOption = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder. Default: out/<name>.")] = None,
     report: Annotated[bool, typer.Option(help="Write <run folder>.html at the end.")] = True,
     data: DataOption = None,
@@ -53,39 +65,67 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Measure what a sweep asks for, store every item, and write the report."""
-    from evalsuite.catalog.data import mirror_from
-    from evalsuite.runner import Site, run_plan
     from evalsuite.store import RunWriter
 
-    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline).unpacked()
+    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline, baselines=baselines).unpacked()
     asked = request.sweep()
     folder = out or Path("out") / asked.name
     with RunWriter(folder) as writer:
         # The folder is locked, and an unreadable one refused, before anything is fetched.
         if writer.exists:
             _ = writer.manifest
-        check_device(asked)
-        plan = request.plan(download=True)
-        profiles = device_plan(plan, asked) if asked.profile else None
-        show_skips((*plan.skips, *(profiles.skips if profiles else ())))
-        site = Site(mirror_from(request.data), request.offline)
-        bar = RunBar()
-        start_c = temperature_c() if profiles else None
-        try:
-            summary = run_plan(writer, plan, make_manifest(plan, profiles), site, bar)
-        finally:
-            bar.stop()
-        if profiles is not None:
-            measured = measure_device(writer, profiles, asked.limits, start_c=start_c)
-            summary.add_profiles(measured.done, measured.already_done, measured.reasons)
+        plan, summary = measure(writer, request)
     page = write_report(folder) if report and (summary.done or summary.already_done or plan.cells) else None
     _tell(folder, page, plan, summary, as_json)
 
 
-def _tell(folder: Path, page: Path | None, plan: Plan, summary: Summary, as_json: bool) -> None:
-    """Say what came of it, and leave with an exit code that a script can use."""
+def measure(writer: RunWriter, request: Request, texts: ProfileTexts | None = None) -> tuple[Plan, Summary]:
+    """Measure what is asked for and not measured yet, items first and then the device; show how it gets on.
+
+    Args:
+        writer: The run folder, locked.
+        request: What is asked for.
+        texts: Requests for the device, in place of the shipped ones.
+    """
+    from evalsuite.catalog.data import mirror_from
+    from evalsuite.runner import Site, run_plan
+
+    asked = request.sweep()
+    check_device(asked)
+    plan = request.plan(download=True)
+    profiles = device_plan(plan, asked, texts) if asked.profile else None
+    show_skips((*plan.skips, *(profiles.skips if profiles else ())))
+    site = Site(mirror_from(request.data), request.offline)
+    bar = RunBar()
+    start_c = temperature_c() if profiles else None
+    try:
+        summary = run_plan(writer, plan, make_manifest(plan, profiles), site, bar)
+    finally:
+        bar.stop()
+    if profiles is not None:
+        measured = measure_device(writer, profiles, asked.limits, start_c=start_c)
+        summary.add_profiles(measured.done, measured.already_done, measured.reasons)
+    return plan, summary
+
+
+def leave(plan: Plan, summary: Summary) -> None:
+    """Leave with an exit code that a script can use, where something failed or nothing could be run.
+
+    Raises:
+        ModelFileError: No model could be used.
+        Exit: With 1.
+    """
     from evalsuite.errors import ModelFileError
 
+    nothing = not summary.done and not summary.already_done
+    if nothing and summary.kinds == {"ModelFileError"}:
+        raise ModelFileError(summary.reasons[0])
+    if summary.failed or (nothing and plan.skips):
+        raise typer.Exit(1)
+
+
+def _tell(folder: Path, page: Path | None, plan: Plan, summary: Summary, as_json: bool) -> None:
+    """Say what came of it, and leave with an exit code that a script can use."""
     if as_json:
         print_json(
             {
@@ -102,8 +142,4 @@ def _tell(folder: Path, page: Path | None, plan: Plan, summary: Summary, as_json
         cells = f"{summary.done} cells measured, {summary.already_done} were done before"
         console.print(f"{cells}, {summary.failed} failed, {len(plan.skips)} skipped")
         console.print(f"run: {folder}" + (f"\nreport: {page}" if page else ""), soft_wrap=True, markup=False)
-    nothing = not summary.done and not summary.already_done
-    if nothing and summary.kinds == {"ModelFileError"}:
-        raise ModelFileError(summary.reasons[0])
-    if summary.failed or (nothing and plan.skips):
-        raise typer.Exit(1)
+    leave(plan, summary)

@@ -85,7 +85,7 @@ def _sweep(name: str, lead: Sweep, sweeps: Sequence[Sweep]) -> Sweep:
         models.setdefault(f"{ref.name}{ref.compute}", ref)
     union = {
         field: tuple(dict.fromkeys(value for sweep in sweeps for value in getattr(sweep, field)))
-        for field in ("tasks", "languages", "prompt_forms", "include")
+        for field in ("tasks", "languages", "prompt_forms", "include", "baselines")
     }
     return lead.model_copy(
         update={

@@ -30,7 +30,7 @@ def round_of(texts: Texts, languages: Sequence[str], settings: ProfileSettings, 
     """
     draw = random.Random(f"{settings.seed}:{number}")  # an order, not a secret
     asked: list[ProfileText] = []
-    for kind in Kind:
+    for kind in (kind for kind in Kind if kind in settings.kinds):
         count = settings.classifications if kind is Kind.CLASSIFICATION else 1
         for place in range(number * count, (number + 1) * count):
             for language in draw.sample(list(languages), len(languages)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalsuite.records.base import Frozen, Name, Sha256, digest
-from evalsuite.records.catalog import DataRef, Language, Model, Source, Task
+from evalsuite.records.catalog import TRAINED, DataRef, Language, Model, Source, Task, TrainedOn
 from evalsuite.records.device import Device
 from evalsuite.records.form import PromptForm
 from evalsuite.records.manifest import SCHEMA_VERSION, Manifest
@@ -24,15 +24,28 @@ from evalsuite.records.profile import (
     ThreadPoint,
     needed_memory,
 )
-from evalsuite.records.results import Cell, CellResult, CellStatus, Reading, ReadingLabel, Record, Skip
+from evalsuite.records.results import (
+    BEYOND_CONTEXT,
+    LONG_FAMILY,
+    Cell,
+    CellResult,
+    CellStatus,
+    Reading,
+    ReadingLabel,
+    Record,
+    Skip,
+)
 from evalsuite.records.spot import SpotCell, SpotCheck
 from evalsuite.records.sweep import DEQUANTISED, Kind, Limits, ModelRef, ProfileSettings, Sweep
 
 __all__ = [
     "BASELINE_PHASE",
+    "BEYOND_CONTEXT",
     "DEQUANTISED",
+    "LONG_FAMILY",
     "SCHEMA_VERSION",
     "SERVING_PHASE",
+    "TRAINED",
     "Cell",
     "CellResult",
     "CellStatus",
@@ -70,6 +83,7 @@ __all__ = [
     "Sweep",
     "Task",
     "ThreadPoint",
+    "TrainedOn",
     "digest",
     "needed_memory",
 ]

@@ -11,7 +11,10 @@ from pydantic import Field, model_validator
 from evalsuite.records.base import Frozen, Name, Sha256
 from evalsuite.texts.norms import Norms
 
-__all__ = ["DataRef", "Language", "Model", "Source", "Task"]
+__all__ = ["TRAINED", "DataRef", "Language", "Model", "Source", "Task", "TrainedOn"]
+
+TRAINED = "trained"
+"""Backend of the baselines: classifiers that are trained for a task, beside models that are asked without examples."""
 
 
 class Language(Frozen):
@@ -85,6 +88,27 @@ class DataRef(Frozen):
     """Of the split's file, where it was read from a mirror; of several files: of their digests in order."""
 
 
+class TrainedOn(Frozen):
+    """What a classifier can be trained on for a task: a split of the same data set, or the task's other items."""
+
+    text: str
+    """Column of the text that is to be classified."""
+    label: str
+    """Column of its class; a value of it means the same choice in all items."""
+    split: str | None = None
+    """Split with items to train on."""
+    folds: Annotated[int, Field(ge=2, le=20)] | None = None
+    """Parts that the task's own items are dealt into; each is classified by what was trained on the other parts."""
+    sha256: Sha256 | None = None
+    """Of the training split's file, where it was read from a mirror."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> TrainedOn:
+        if (self.split is None) == (self.folds is None):
+            raise ValueError("give `split`, a training split of the data set, or `folds`, for cross-validation")
+        return self
+
+
 class Task(Frozen):
     """One lm-eval task YAML with our metadata, hashed with everything that it includes."""
 
@@ -116,6 +140,8 @@ class Task(Frozen):
     """Column that names what items share (document, passage), so that they are no independent sample."""
     answer_language: str | None = None
     """Language of what the model writes, where it is not the task's own: the target of a translation."""
+    trained_on: TrainedOn | None = None
+    """What baselines can be trained on; none where nothing of the kind is known."""
     accept: dict[str, str] = Field(default_factory=dict)
     """What `evalsuite tasks check` may find, by its code, and why it may stay."""
     lm_eval: bool = False
@@ -123,6 +149,15 @@ class Task(Frozen):
     path: Path
     sha256: Sha256
     """Hash of the YAML, its includes, its Python helpers and its shipped data."""
+
+    @model_validator(mode="after")
+    def _folds_do_not_leak(self) -> Task:
+        if self.cluster_column and self.trained_on and self.trained_on.folds:
+            raise ValueError(
+                f"trained_on.folds: items share their {self.cluster_column!r}, so the other folds would give answers "
+                "away; name a training split, or leave trained_on out"
+            )
+        return self
 
 
 class Source(Frozen):

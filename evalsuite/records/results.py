@@ -10,7 +10,22 @@ from pydantic import Field, model_validator
 from evalsuite.records.base import Frozen, Sha256
 from evalsuite.records.form import PromptForm
 
-__all__ = ["Cell", "CellResult", "CellStatus", "Reading", "ReadingLabel", "Record", "Skip"]
+__all__ = [
+    "BEYOND_CONTEXT",
+    "LONG_FAMILY",
+    "Cell",
+    "CellResult",
+    "CellStatus",
+    "Reading",
+    "ReadingLabel",
+    "Record",
+    "Skip",
+]
+
+LONG_FAMILY = "long"
+"""Family of tasks on long texts. Their items name a `size` in tokens, and a `depth` (0 to 1) of what is asked for."""
+BEYOND_CONTEXT = "beyond_context"
+"""Key of a record's `metrics`: the item did not fit the model's context, and was not asked (`needs_tokens`, `context_tokens`)."""
 
 
 class Cell(Frozen):

@@ -79,6 +79,10 @@ class ProfileSettings(Frozen):
 
     rounds: Annotated[int, Field(gt=0, le=1000)] = 3
     """Every round asks each language for the same requests, in an order of its own."""
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = tuple(Kind)
+    """What is asked."""
+    own_messages: bool = False
+    """Whether the messages are a user's own, with the user's categories; in another language they may be other messages."""
     classifications: Annotated[int, Field(gt=0, le=120)] = 3
     """Messages in a round; of the longer kinds there is one each."""
     answer_tokens: Annotated[int, Field(gt=1, le=4096)] = 64
@@ -108,6 +112,12 @@ class ProfileSettings(Frozen):
     """Whether the need for memory is proven by another run under a limit, where the system allows one."""
     seed: int = 20260401
 
+    @model_validator(mode="after")
+    def _energy_of_what_is_asked(self) -> ProfileSettings:
+        if set(self.energy_kinds) - set(self.kinds):
+            raise ValueError(f"energy_kinds: not all of {', '.join(self.energy_kinds)} are among the kinds")
+        return self
+
     @field_validator("curve", "threads_sweep")
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
@@ -134,6 +144,8 @@ class Sweep(Frozen):
     """Tasks, groups, families or suites that are also asked in every other wording that they have."""
     option_orders: tuple[str, ...] = ()
     """Tasks, groups, families or suites whose listed options are also put into every other order of a circle."""
+    baselines: tuple[str, ...] = ()
+    """Classifiers that are trained for each task which says how, and shown beside the models."""
     seed: int = 20260401
     threads: Annotated[int, Field(gt=0)] | None = None
     include: tuple[Path, ...] = ()
@@ -148,7 +160,7 @@ class Sweep(Frozen):
             raise ValueError("tasks: name at least one task, or give `profile` settings to measure the device")
         return self
 
-    @field_validator("models", "tasks", "languages", "prompt_forms")
+    @field_validator("models", "tasks", "languages", "prompt_forms", "baselines")
     @classmethod
     def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [f"{v.name}{v.compute}" if isinstance(v, ModelRef) else str(v) for v in value]

@@ -8,6 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from markupsafe import Markup
 
+from evalsuite.analysis.categories import CategoryRow
+from evalsuite.analysis.label_sets import LabelSetRow
+from evalsuite.analysis.label_wordings import LabelWordingRow
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.orders import OrderRow
 from evalsuite.analysis.replies import ReplyRow
@@ -21,7 +24,20 @@ __all__ = ["Block", "Blocks", "Gathered", "Line", "Part", "Row"]
 _FEW_GROUPS = 6
 """Up to this many groups, a section is one list of them; of more, families are its headings."""
 
-Row = TypeVar("Row", ScoreRow, GapRow, TokenRow, ComparisonRow, WordingRow, OrderRow, ReplyRow, TranslationRow)
+Row = TypeVar(
+    "Row",
+    ScoreRow,
+    GapRow,
+    TokenRow,
+    ComparisonRow,
+    WordingRow,
+    OrderRow,
+    ReplyRow,
+    TranslationRow,
+    CategoryRow,
+    LabelSetRow,
+    LabelWordingRow,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.catalog.paths import data_root
 from evalsuite.errors import StoreError
 from evalsuite.report.device import Shown, build_device
+from evalsuite.report.labels import build_labels
+from evalsuite.report.lengths import build_lengths
 from evalsuite.report.names import Names
 from evalsuite.report.notices import Notices
 from evalsuite.report.panels import Panels
@@ -29,6 +32,7 @@ from evalsuite.report.provenance import (
     sample_text,
     source_text,
     task_items,
+    trained_text,
 )
 from evalsuite.report.sections import build_sections
 from evalsuite.report.spot import SpotSection, SpotShown, build_spot
@@ -95,6 +99,8 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "show": Panels(text, names, tables.scores),
         "sections": build_sections(run, tables, names, text),
         "variants": build_variants(run, tables, names, text),
+        "labels": build_labels(run, tables, names, text),
+        "lengths": build_lengths(run, tables, names, text),
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
             *(device.sentences if device else ()),
@@ -112,6 +118,7 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "task_items": task_items(run, text),
         "items_scored": sum(r.estimate.n for r in tables.scores),
         "scorings": SCORINGS,
+        "trained_text": partial(trained_text, text),
         "source_text": source_text,
         "data_text": data_text,
         # Our own file, not data: escaping it would break its selectors.

@@ -52,6 +52,8 @@ class DeviceSection:
 
     tables: DeviceTables
     intro: str
+    figure: str
+    """What is said below every figure of times."""
     blocks: tuple[KindBlock, ...]
     energies: tuple[EnergyRow, ...]
     """Those with a figure."""
@@ -113,6 +115,8 @@ class _Builder:
         self._run, self._tables, self._names, self._text = run, tables, names, text
         self._shown = Shown(text)
         self._form = run.forms[0]
+        # What was asked in two languages is then not the same content, and must not be said to be.
+        self._own = any(profile.facts.cell.settings.own_messages for profile in run.profiles)
 
     def build(self) -> DeviceSection:
         tables = self._tables
@@ -120,6 +124,7 @@ class _Builder:
         return DeviceSection(
             tables=tables,
             intro=self._intro(),
+            figure=self._text("device.figure_own" if self._own else "device.figure"),
             blocks=tuple(self._block(kind) for kind in Kind if any(r.kind is kind for r in tables.latencies)),
             energies=tuple(row for row in tables.energies if row.gross.value is not None),
             no_energy=tuple(dict.fromkeys((row.gross.reason or "", row.fix) for row in without)),
@@ -137,7 +142,7 @@ class _Builder:
     def _intro(self) -> str:
         facts = [profile.facts for profile in self._run.profiles]
         return self._text(
-            "device.intro",
+            "device.intro_own" if self._own else "device.intro",
             engine=self._text.join(list(dict.fromkeys(f.engine for f in facts if f.engine))) or MISSING,
             threads=self._text.join(list(dict.fromkeys(f"{f.cell.threads} ({f.cell.threads_reason})" for f in facts))),
             rounds=self._text.join(list(dict.fromkeys(str(f.rounds_done) for f in facts))),
@@ -153,7 +158,7 @@ class _Builder:
             kind=kind,
             id=ident,
             title=title,
-            caption=self._text("device.caption", kind=title, what=self._text(f"device.what.{kind}")),
+            caption=self._caption(kind, title),
             # Safe to mark: every text in it went through the XML writer.
             figure=Markup(draw(self._panel(ident, title, codes, rows))),  # noqa: S704
             tails=any(row.total.p95.value is not None for row in rows),
@@ -165,6 +170,11 @@ class _Builder:
                 for code in codes
             ),
         )
+
+    def _caption(self, kind: Kind, title: str) -> str:
+        if self._own and kind is Kind.CLASSIFICATION:
+            return self._text("device.caption_own", kind=title)
+        return self._text("device.caption", kind=title, what=self._text(f"device.what.{kind}"))
 
     def _panel(self, ident: str, title: str, codes: Sequence[str], rows: Sequence[LatencyRow]) -> Panel:
         marks = [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.rows import TrainedBy
 from evalsuite.analysis.tables import Tables
 from evalsuite.records import CellResult, DataRef, Device, Model
 from evalsuite.report.names import Names
@@ -21,6 +22,7 @@ __all__ = [
     "sample_text",
     "source_text",
     "task_items",
+    "trained_text",
 ]
 
 
@@ -68,7 +70,9 @@ def build_provenance(run: Run, tables: Tables, names: Names, text: Text) -> Prov
         run=_run(run, names, text),
         device=_device(run, text),
         versions=tuple(sorted(run.manifest.versions.items(), key=lambda pair: pair[0].casefold())),
-        work=tuple(_work(name, [r for r in run.results if r.cell.model == name], text) for name in run.models),
+        work=tuple(
+            _work(name, [r for r in run.results if r.cell.model == name], text) for name in (*run.models, *run.trained)
+        ),
         statistics=_statistics(tables, text),
     )
 
@@ -85,6 +89,17 @@ def data_text(data: DataRef) -> str:
         return f"shipped with the task, {data.split}"
     parts = [p for p in (data.path, data.config, data.split) if p]
     return " / ".join(parts) + (f" @ {data.revision[:12]}" if data.revision else "")
+
+
+def trained_text(text: Text, by: TrainedBy) -> str:
+    """Return what a baseline was trained on, as it is shown beside its name."""
+    if by.items is None:
+        return text("accuracy.trained_mark")
+    low, high = by.items
+    if by.folds is None:
+        return text("accuracy.trained_on", n=high)
+    ends = {end: text.integer(n) for end, n in (("low", low), ("high", high))}
+    return text("accuracy.trained_folds", items=ends["high"] if low == high else text("word.range", **ends))
 
 
 def group_facts(run: Run, names: Names, text: Text) -> tuple[GroupFact, ...]:
@@ -161,7 +176,7 @@ def _run(run: Run, names: Names, text: Text) -> tuple[tuple[str, str], ...]:
     manifest, sweep = run.manifest, run.manifest.sweep
     reference = names.language(sweep.reference).english if sweep.reference else text("provenance.reference_default")
     limit = text("provenance.limit_none") if sweep.limit is None else text.integer(sweep.limit)
-    more = {"all_wordings": sweep.all_wordings, "option_orders": sweep.option_orders}
+    more = {"all_wordings": sweep.all_wordings, "option_orders": sweep.option_orders, "baselines": sweep.baselines}
     pairs = {
         "command": manifest.command,
         "created": manifest.created,

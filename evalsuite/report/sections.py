@@ -50,7 +50,7 @@ class _Builder:
         choice = [r for r in self._tables.scores if any(a.value is not None for a in r.alternatives)]
         scored = {r.task for r in self._tables.scores if r.estimate.value is not None}
         return Sections(
-            scores=self._parts("accuracy", "scores", self._tables.scores, self._scores),
+            scores=self._parts("accuracy", "scores", (*self._tables.scores, *self._tables.trained), self._scores),
             pairs=self._parts("pairs", "pairs", self._tables.comparisons, self._pairs),
             gaps=self._parts("gap", "gaps", self._tables.gaps, self._gaps),
             tokens=self._parts("tokens", "tokens", self._tables.tokens, self._tokens),
@@ -64,7 +64,8 @@ class _Builder:
         return self._blocks.parts(section, [make(found) for found in self._blocks.gather(kind, rows)])
 
     def _scores(self, found: Gathered[ScoreRow]) -> Block[ScoreRow]:
-        rows, title = found.rows, found.title
+        # A figure invites to compare; classifiers that were trained stand in the table only, with a mark.
+        rows, title = [row for row in found.rows if row.trained is None], found.title
         caption = self._text(
             "accuracy.caption", group=title, metric=_list(r.metric for r in rows), method=self._methods(_interval(rows))
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def answer(language: str, **_: Any) -> Iterator[dict[str, Any]]:
 def extract(language: str, **_: Any) -> Iterator[dict[str, Any]]:
     """Return messages with what is to be found in them: text, kind (name, date or amount), golds."""
     return (
-        {"id": row["id"], "text": row["text"], "kind": row["kind"], "golds": row["answers"]}
+        {"id": row["id"], "text": row["text"], "kind": row["kind"], "golds": _spaced_or_not(row["answers"])}
         for row in read("extract", language)
     )
 
@@ -117,6 +118,13 @@ def spread(items: int, places: int, key: str) -> list[int]:
     for rank, item in enumerate(drawn):
         found[item] = rank % places
     return found
+
+
+def _spaced_or_not(answers: Sequence[str]) -> list[str]:
+    """Return answers with the euro sign also next to its number and apart from it: both are written, and both right."""
+    glued = [re.sub(r"(?<=\d) (?=€)", "", answer) for answer in answers]
+    apart = [re.sub(r"(?<=\d)(?=€)", " ", answer) for answer in answers]
+    return list(dict.fromkeys((*answers, *glued, *apart)))
 
 
 def _placed(right: str, wrong: Sequence[str], place: int) -> list[str]:

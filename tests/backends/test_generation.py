@@ -163,3 +163,27 @@ def test_options_of_lm_eval(given, wanted):
 def test_options_that_are_not_understood_are_refused(given):
     with pytest.raises(BackendError, match="generation option"):
         GenerationOptions.parse(given)
+
+
+def test_a_long_document_is_evaluated_once_and_answers_stay_the_same(plain, monkeypatch):
+    monkeypatch.setattr(engine_module, "_DOCUMENT_TOKENS", 40)
+    rng = random.Random(7)
+    texts_of = [tuple(rng.randrange(10, 200) for _ in range(60)) for _ in range(2)]
+    # Questions on two documents by turns, and one prompt on neither.
+    options = GenerationOptions(limit=4)
+    asked = [GenerateRequest((*texts_of[i % 2], 20 + i, 30 + i), options) for i in range(6)]
+    asked.insert(3, GenerateRequest(tuple(rng.randrange(10, 200) for _ in range(50)), options))
+    before = plain.evaluated
+    together = texts(plain, asked)
+    # Both documents, the prompt on neither, two tokens of each question, and at most three of each answer.
+    assert plain.evaluated - before <= 2 * 60 + 50 + 6 * 2 + 7 * 3
+    assert [texts(plain, [request])[0] for request in asked] == together
+
+
+def test_prompts_on_one_document_are_one_group_and_all_others_the_last():
+    size = engine_module._DOCUMENT_TOKENS
+    first, second, lone = ((token,) * size for token in (1, 2, 3))
+    starts = [first, (9, 9), second, first, lone, second, (9, 9)]
+    asked = [GenerateRequest((*start, place), GenerationOptions(limit=1)) for place, start in enumerate(starts)]
+    assert engine_module._by_document(asked) == [[0, 3], [2, 5], [1, 4, 6]]
+    assert engine_module._by_document([]) == []

@@ -92,9 +92,13 @@ def test_of_several_meanings_the_narrowest_counts():
 
 
 def test_the_columns_that_a_prompt_asks_for_are_known_from_its_templates():
-    assert asked_columns(TASKS["labels_eu"]) == {"text", "choices", "gold"}, "not the descriptions, which it leaves out"
-    assert asked_columns(TASKS["extract_en"]) == {"text", "kind", "golds"}
-    assert asked_columns(TASKS["choice_en"]) == {"stem", "question", "endings", "gold"}, "made by process_docs in part"
+    assert set(asked_columns(TASKS["labels_eu"]) or ()) == {"text", "choices", "gold"}, (
+        "not the descriptions, which it leaves out"
+    )
+    assert set(asked_columns(TASKS["extract_en"]) or ()) == {"text", "kind", "golds"}
+    assert set(asked_columns(TASKS["choice_en"]) or ()) == {"stem", "question", "endings", "gold"}, (
+        "made by process_docs in part"
+    )
 
 
 def test_names_may_be_tasks_groups_families_or_suites():
@@ -122,7 +126,13 @@ def test_a_hash_follows_the_yaml_its_includes_its_helpers_and_its_data(mine):
     before = load_tasks([mine])["labels_eu"].sha256
     assert before == TASKS["labels_eu"].sha256  # the place does not matter
     seen = {before}
-    for name in ("labels_eu.yaml", "_labels.yaml", "../_shared/messages.py", "data/eu.yaml", "../_shared/calibrated.py"):
+    for name in (
+        "labels_eu.yaml",
+        "_labels.yaml",
+        "../_shared/messages.py",
+        "data/eu.yaml",
+        "../_shared/calibrated.py",
+    ):
         path = mine / "tasks" / "labels" / name
         path.write_text(path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
         seen.add(load_tasks([mine])["labels_eu"].sha256)

@@ -87,7 +87,10 @@ def test_a_language_is_shown_by_any_of_its_names():
 def test_plan_measures_and_fetches_nothing(tmp_path):
     told = json.loads(ok("plan", "--model", "gemma3-270m", "--langs", "eu", "--json", EVALSUITE_CACHE=str(tmp_path)))
     assert told["models_to_fetch"] == ["gemma3-270m"]
-    assert {cell["task"] for cell in told["cells"]} == {"labels_eu", "lexicon_eu"}
+    assert {cell["task"] for cell in told["cells"]} == {
+        *("answer_eu", "choice_eu", "extract_eu", "grammar_eu", "labels_eu", "lexicon_eu", "reading_eu"),
+        *("translate_en_eu", "translate_es_eu", "translate_eu_en", "translate_eu_es"),
+    }
     assert not list(tmp_path.rglob("*.gguf"))
 
 

@@ -137,3 +137,15 @@ def test_the_longest_request_of_each_kind_counts_its_answer_and_bytes():
     )
     assert [(one.kind, one.language) for one in found] == [(Kind.READING, "ja"), (Kind.CLASSIFICATION, "en")]
     assert longest_requests([]) == []
+
+
+def test_a_round_asks_the_kinds_that_are_asked_for_only():
+    kinds = ("classification", "answer")
+    found = asked(1, kinds=kinds)
+    assert Counter(one.kind for one in found if one.language == "eu") == {Kind.CLASSIFICATION: 3, Kind.ANSWER: 1}
+    assert {one.id for one in found if one.kind is Kind.ANSWER} == {"answer-1"}
+
+
+def test_energy_is_of_kinds_that_are_asked():
+    with pytest.raises(ValueError, match="energy_kinds: not all of classification are among the kinds"):
+        ProfileSettings.model_validate({"kinds": ["answer"]})

@@ -32,6 +32,8 @@ def test_the_page_is_well_formed_and_says_what_it_is(page: Page) -> None:
         "What was run",
         "Accuracy by model and language",
         "Gap to the reference language",
+        "Categories and confidence",
+        "Number of categories",
         "Tokens per item",
         "Skipped, failed and pending",
         "How it was measured",
@@ -65,7 +67,7 @@ def test_ids_are_unique_and_every_reference_is_met(report: Path, page: Page) -> 
 
 def test_every_figure_is_labelled_and_has_a_table(page: Page) -> None:
     figures = page.root.find("svg", role="img")
-    assert len(figures) == 6  # scores, gaps and tokens of two groups
+    assert len(figures) == 13  # scores, gaps and tokens of two groups; fewer categories of one in seven languages
     for svg in figures:
         assert svg.attrs["aria-label"]
         assert svg.find("title")[0].text == svg.attrs["aria-label"]

@@ -487,6 +487,26 @@ def _variants(folder: Path, measured: Run) -> Iterator[Run]:
     for number, changes in enumerate(variants):
         yield made(folder / str(number), BARE, **changes)
     yield made(folder / "derived", DevicePlan(models=ONE, codes=("en",), meter=Meter(label="derived"), rounds=2))
+    yield _own(made(folder / "own", BARE))
+
+
+def _own(run: Run) -> Run:
+    """Return a run whose device was asked a user's own messages."""
+    (profile,) = run.profiles
+    settings = profile.facts.cell.settings.model_copy(update={"own_messages": True})
+    cell = profile.facts.cell.model_copy(update={"settings": settings})
+    facts = profile.facts.model_copy(update={"cell": cell})
+    return replace(run, profiles=(replace(profile, facts=facts),))
+
+
+def test_messages_of_a_user_are_not_said_to_be_the_same_content_or_the_shipped_categories(tmp_path: Path) -> None:
+    page = render(_own(made(tmp_path / "own", BARE)))
+    said = Page(page).root.find("section", id="device")[0].text
+    assert "need not have the same content" in said
+    assert "one of the user's categories" in said
+    assert "with the same content in every language" not in said
+    assert "twelve categories" not in said
+    assert "behind every bar of a panel" not in said
 
 
 def test_every_string_of_the_device_is_there_and_used(

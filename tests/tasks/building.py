@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -53,7 +54,7 @@ def on_rows(name: str, rows: list[dict[str, Any]], form: str = "native") -> Buil
     task = catalog()[name]
 
     class Rows(DataFinder):
-        def load(self, task: Task) -> DatasetDict:
+        def load(self, task: Task, count_tokens: Callable[[str], int] | None = None) -> DatasetDict:
             return DatasetDict({task.data.split: Dataset.from_list(rows)})
 
     return build_task(task, Rows(offline=True), PromptForm(form))

@@ -29,6 +29,9 @@ _EASY_BYTES = 64 * 2**20
 """A cache is at once made so large where it takes no more than this, so that it is seldom remade."""
 _ROOM_BESIDE = 1024
 """Cells that a batch, or the steps of a generation, may take beside the longest request."""
+_DOCUMENT_TOKENS = 384
+"""Prompts that begin with so many equal tokens are on one document: to read it again for each costs more than to decode
+fewer of them at once."""
 _TRUNK = 0
 """Sequence of what is kept from batch to batch; those of a batch come after it."""
 
@@ -168,12 +171,33 @@ class Engine(GGUFModel):
     def texts(self, requests: Sequence[GenerateRequest]) -> Iterator[tuple[int, bytes]]:
         """Continue all prompts, many at a time; yield (index, bytes of the text) of each as it ends.
 
+        Prompts on one long document are continued together and apart from the others, so that it is evaluated once.
+
         Raises:
             ContextLimitError: A prompt with its longest answer is longer than the context.
         """
         for request in requests:
             self.check_length(request.cells)
-        return continuous_batching(self, self._empty_cache, requests)
+        return self._texts(requests)
+
+    def _texts(self, requests: Sequence[GenerateRequest]) -> Iterator[tuple[int, bytes]]:
+        for places in [list(range(len(requests)))] if self.recurrent else _by_document(requests):
+            together = [requests[place] for place in places]
+            for index, data in continuous_batching(self, self._empty_cache, together):
+                yield places[index], data
+
+
+def _by_document(requests: Sequence[GenerateRequest]) -> list[list[int]]:
+    """Return the places of prompts that begin with the same long document; all others are one group, the last.
+
+    A common beginning is evaluated once in a group, and the prompts of one group do not fill a batch with those of another.
+    """
+    found: dict[tuple[int, ...], list[int]] = {}
+    for place, request in enumerate(requests):
+        found.setdefault(request.tokens[:_DOCUMENT_TOKENS], []).append(place)
+    alike = [places for start, places in found.items() if len(start) == _DOCUMENT_TOKENS and len(places) > 1]
+    rest = sorted(set(range(len(requests))) - {place for places in alike for place in places})
+    return [*alike, *([rest] if rest else [])]
 
 
 def _reduce(logits: Floats, targets: Sequence[Sequence[tuple[int, int]]]) -> list[Prediction]:

@@ -1,0 +1,247 @@
+"""How accuracy changes with the number of categories, and what becomes of old categories when one is added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.analysis.category_cells import FAMILIES_OF_CATEGORIES, CategoryCell, category_cells
+from evalsuite.analysis.load import Run
+from evalsuite.analysis.rows import ALPHA
+from evalsuite.records import PromptForm
+from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.strata import drawn_interval, stratified_weights
+
+__all__ = ["ORDERS", "SIZES", "Added", "LabelSetRow", "Nested", "SetSize", "fewer_categories", "nested_sets"]
+
+ORDERS = 200
+"""Random orders of the categories."""
+SIZES = (2, 4, 8, 12, 24, 48)
+"""Numbers of categories; the task's own number comes last."""
+_ADDED_TO = (4, 12, 24)
+_LEAST_CATEGORIES = 4
+_BLOCK_VALUES = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SetSize:
+    """Accuracy with some of the categories: a mean over sub-sets of this size."""
+
+    size: int
+    accuracy: Estimate
+    """Of the items whose right category is in the sub-set."""
+    set_low: float | None
+    """2.5 % quantile of the accuracy over sub-sets; none for all categories, which are one set."""
+    set_high: float | None
+    """97.5 % quantile."""
+    same_items: Estimate
+    """Of the items of the first two categories of each order, so that the items stay the same as the set grows."""
+
+    @property
+    def chance(self) -> float:
+        """What guessing scores."""
+        return 1 / self.size
+
+    @property
+    def ratio(self) -> float | None:
+        """Accuracy divided by chance."""
+        return None if self.accuracy.value is None else self.accuracy.value * self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What happens when a category is added to `size` others, without any other change."""
+
+    size: int
+    before: Estimate
+    """Accuracy on the items of the old categories, among the old categories."""
+    after: Estimate
+    """Accuracy on the same items, with the new category among the choices; never above `before`."""
+    change: Estimate
+    """After minus before, on the same items."""
+    lost: Estimate
+    """Share of the items that were right before and are lost to the new category."""
+    recall: Estimate
+    """Share of the new category's own items that are right."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSetRow:
+    """One model on one task in one prompt form, with fewer categories than the task has."""
+
+    model: str
+    task: str
+    group: str
+    language: str
+    form: PromptForm
+    items: int
+    categories: int
+    sizes: tuple[SetSize, ...]
+    added: tuple[Added, ...]
+    reason: str | None
+    """Why there are none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nested:
+    """For each order of the categories and each item, from which size of the set on the item is asked, and lost.
+
+    The sub-set of size k holds the first k categories of an order. Sub-sets of one order are nested, so an item that is
+    lost to a category that has come in stays lost.
+    """
+
+    enters: NDArray[np.intp]
+    """Place of the item's right category in the order; orders × items."""
+    lost_at: NDArray[np.intp]
+    """Place of the first category that is preferred to the right one, or the number of categories; orders × items."""
+
+    def asked(self, size: int) -> NDArray[np.bool_]:
+        """Return whether an item's right category is in the sub-set of a size; orders × items."""
+        return np.asarray(self.enters < size)
+
+    def right(self, size: int) -> NDArray[np.bool_]:
+        """Return whether an item is answered right within the sub-set of a size; orders × items."""
+        return np.asarray(self.asked(size) & (self.lost_at >= size))
+
+
+def fewer_categories(run: Run) -> tuple[LabelSetRow, ...]:
+    """Return a row for every cell of the families labels and classification whose items share four or more categories.
+
+    A score of a category given an item does not depend on which other categories there are, so that the answer within
+    any sub-set follows from one pass: it is the sub-set's highest. That holds only where the prompt does not list the
+    categories. `ORDERS` random orders are drawn for a parallel group, by the places of the categories, so that they are
+    the same for its languages, models and prompt forms.
+    """
+    return tuple(
+        _row(run, cell)
+        for cell in category_cells(run, families=FAMILIES_OF_CATEGORIES)
+        if len(cell.names) >= _LEAST_CATEGORIES
+    )
+
+
+def nested_sets(values: NDArray[np.float64], right: NDArray[np.intp], orders: NDArray[np.intp]) -> Nested:
+    """Return from which size of the set on each item is asked, and from which on lost.
+
+    Args:
+        values: What the metric compares, the highest of which is the answer; n items × k categories. Of equal values
+            the first in the task's order wins, as in lm-eval.
+        right: Place of the right category of each item.
+        orders: Orders × k: the categories in the order in which they come in.
+    """
+    n, k = values.shape
+    own = values[np.arange(n), right][:, None]
+    earlier = np.arange(k)[None, :] < right[:, None]
+    preferred = (values > own) | ((values == own) & earlier)
+    places = np.argsort(orders, axis=1)
+    lost_at = np.full((len(orders), n), k, dtype=np.intp)
+    block = max(1, _BLOCK_VALUES // (n * k))
+    for start in range(0, len(orders), block):
+        part = slice(start, start + block)
+        lost_at[part] = np.where(preferred[None, :, :], places[part, None, :], k).min(axis=2)
+    return Nested(enters=places[:, right], lost_at=lost_at)
+
+
+def _row(run: Run, cell: CategoryCell) -> LabelSetRow:
+    k = len(cell.names)
+    reason = cell.reason
+    if reason is None and cell.listed:
+        reason = "the prompt lists the categories, so what it scores with fewer cannot be derived"
+    sizes: tuple[SetSize, ...] = ()
+    added: tuple[Added, ...] = ()
+    if reason is None:
+        orders = run.rng("label_sets", cell.group).permuted(np.tile(np.arange(k), (ORDERS, 1)), axis=1)
+        rng = run.rng("label_sets", cell.model, cell.task.name, cell.form.value)
+        means = _Means(nested_sets(cell.values, cell.right, orders), cell.right, k, rng)
+        sizes = tuple(means.size(size) for size in sorted({*(s for s in SIZES if s < k), k}))
+        added = tuple(means.added(size) for size in sorted({*(s for s in _ADDED_TO if s < k), k - 1}))
+    return LabelSetRow(
+        model=cell.model,
+        task=cell.task.name,
+        group=cell.group,
+        language=cell.task.language,
+        form=cell.form,
+        items=int(cell.right.size),
+        categories=k,
+        sizes=sizes,
+        added=added,
+        reason=reason,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """A mean over orders of shares of items: itself, by order, and by bootstrap sample."""
+
+    value: float
+    orders: NDArray[np.float64]
+    drawn: NDArray[np.float64]
+    n: int
+
+
+class _Means:
+    """Means over orders, with intervals from a bootstrap of items within their category and of orders.
+
+    Source of resampling both at once: A. B. Owen (2007), The pigeonhole bootstrap, Ann. Appl. Stat. 1, 386-411.
+    """
+
+    def __init__(self, nested: Nested, right: NDArray[np.intp], categories: int, rng: np.random.Generator) -> None:
+        orders, n = nested.enters.shape
+        self._nested, self._categories = nested, categories
+        # A thousand samples of up to 400 items; of more, fewer do, since each costs more and says more.
+        resamples = min(1000, max(200, 400_000 // n))
+        self._items = stratified_weights(right, rng, resamples).astype(np.float32)
+        self._orders = rng.multinomial(orders, np.full(orders, 1 / orders), size=resamples)
+
+    def size(self, size: int) -> SetSize:
+        """Return accuracy within sub-sets of a size."""
+        found, nested = self._share(self._nested.right(size), self._nested.asked(size)), self._nested
+        same = self._share(nested.asked(2) & (nested.lost_at >= size), nested.asked(2))
+        low, high = None, None
+        if found.orders.size and size < self._categories:
+            low, high = (float(v) for v in np.quantile(found.orders, [ALPHA / 2, 1 - ALPHA / 2]))
+        return SetSize(size, _estimate(found), low, high, _estimate(same))
+
+    def added(self, size: int) -> Added:
+        """Return what a category does that is added to sub-sets of a size."""
+        nested = self._nested
+        old, new = nested.asked(size), nested.enters == size
+        before = self._share(old & (nested.lost_at >= size), old)
+        after = self._share(old & (nested.lost_at > size), old)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lost = _Share(
+                1 - after.value / before.value if before.value else np.nan,
+                np.empty(0),
+                1 - after.drawn / before.drawn,
+                before.n,
+            )
+        change = _Share(after.value - before.value, np.empty(0), after.drawn - before.drawn, before.n)
+        return Added(
+            size=size,
+            before=_estimate(before),
+            after=_estimate(after),
+            change=_estimate(change),
+            lost=_estimate(lost, "no item is right before"),
+            recall=_estimate(self._share(new & (nested.lost_at > size), new)),
+        )
+
+    def _share(self, hits: NDArray[np.bool_], asked: NDArray[np.bool_]) -> _Share:
+        """Return the mean over orders of the share of the items asked that are hit; orders without such items are left out."""
+        counts = asked.sum(axis=1)
+        known = counts > 0
+        if not known.any():
+            return _Share(np.nan, np.empty(0), np.empty(0), 0)
+        won = hits[known].astype(np.float32)
+        # A category keeps its number of items in each sample, so that the counts are those of the sample itself.
+        drawn = (self._items @ won.T).astype(np.float64) / counts[known]
+        weights = self._orders[:, known].astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            means = np.einsum("br,br->b", drawn, weights) / weights.sum(axis=1)
+        by_order = hits[known].sum(axis=1) / counts[known]
+        return _Share(float(by_order.mean()), by_order, means, int(asked.any(axis=0).sum()))
+
+
+def _estimate(share: _Share, lacking: str = "no items") -> Estimate:
+    # Single precision moves a sample by some 1e-7: what differs by less is alike.
+    return drawn_interval(share.value, np.round(share.drawn, 6), share.n, level=1 - ALPHA, lacking=lacking)

@@ -1,0 +1,90 @@
+"""Resampling of items within categories, for designs that fix how many items each category has."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.stats.intervals import Estimate
+
+__all__ = ["drawn_interval", "resampled_rows", "stratified_weights"]
+
+
+def stratified_weights(
+    strata: Sequence[Hashable] | NDArray[np.intp], rng: np.random.Generator, resamples: int
+) -> NDArray[np.float64]:
+    """Return how much each item counts in each bootstrap sample that is drawn within strata.
+
+    Of the m items of a stratum, m − 1 are drawn with replacement and count m / (m − 1) each, so that a stratum keeps
+    its size. To draw m of them would make the variance too small by (m − 1) / m, a quarter with four items. Source:
+    P. J. McCarthy and C. B. Snowden (1985), The Bootstrap and Finite Population Sampling, Vital and Health Statistics
+    2 (95); J. N. K. Rao and C. F. J. Wu (1988), J. Am. Stat. Assoc. 83, 231-241. The only item of a stratum is always
+    drawn: what it adds to the uncertainty cannot be known.
+
+    Args:
+        strata: Stratum of each item.
+        rng: Source of randomness.
+        resamples: Number of bootstrap samples.
+
+    Returns:
+        Samples × items.
+    """
+    weights = np.ones((resamples, len(strata)))
+    members: dict[Hashable, list[int]] = {}
+    for i, stratum in enumerate(strata):
+        members.setdefault(stratum, []).append(i)
+    for inside in members.values():
+        m = len(inside)
+        if m > 1:
+            weights[:, inside] = rng.multinomial(m - 1, np.full(m, 1 / m), size=resamples) * (m / (m - 1))
+    return weights
+
+
+def resampled_rows(counts: NDArray[np.intp], rng: np.random.Generator, resamples: int) -> list[NDArray[np.float64]]:
+    """Return the rows of a table of counts as they are in bootstrap samples drawn within rows.
+
+    The same as `stratified_weights` for items that differ in nothing but their column.
+
+    Args:
+        counts: Strata × outcomes.
+        rng: Source of randomness.
+        resamples: Number of bootstrap samples.
+
+    Returns:
+        For each stratum, samples × outcomes.
+    """
+    found: list[NDArray[np.float64]] = []
+    for row in counts:
+        m = int(row.sum())
+        if m > 1:
+            drawn = rng.multinomial(m - 1, row / m, size=resamples)
+            found.append(np.asarray(drawn * (m / (m - 1)), dtype=np.float64))
+        else:
+            found.append(np.repeat(row[None, :].astype(np.float64), resamples, axis=0))
+    return found
+
+
+def drawn_interval(
+    value: float | None, drawn: NDArray[np.float64], n: int, *, level: float = 0.95, lacking: str = "no items"
+) -> Estimate:
+    """Return a value with the percentile interval of its bootstrap samples, or why there is none.
+
+    Args:
+        value: The value of the sample itself; none where there is none.
+        drawn: The values of the bootstrap samples; NaN where a sample has none.
+        n: Number of items.
+        level: Coverage of the interval.
+        lacking: Why there is no value, where there is none.
+    """
+    method = "bootstrap within categories"
+    if value is None or np.isnan(value):
+        return Estimate(None, None, None, n, method, lacking)
+    known = drawn[~np.isnan(drawn)]
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if known.size else (np.nan, np.nan)
+    if not high - low > 1e-12:
+        reason = "all resamples are alike, so that a bootstrap has no width"
+        return Estimate(float(value), None, None, n, method, reason)
+    # Rounding must not put the value beside its own interval.
+    return Estimate(float(value), float(min(low, value)), float(max(high, value)), n, method)
