@@ -219,6 +219,7 @@ def _own_recipe(shipped: Recipe, messages: Messages, code: str, columns: Mapping
             "primary_metric": metadata["primary_metric"],
             "primary_why": metadata["primary_why"],
             "prior_context": metadata["prior_context"],
+            "trained_on": metadata["trained_on"],
             "data_files": [f"data/{code}.jsonl", f"data/{code}.labels.json"],
             "licence": "the user's own",
             "source": f"{messages.path.name} and {messages.labels.path.name}, given by the user",

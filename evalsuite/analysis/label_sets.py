@@ -233,11 +233,13 @@ class _Means:
         if not known.any():
             return _Share(np.nan, np.empty(0), np.empty(0), 0)
         won = hits[known].astype(np.float32)
-        # A category keeps its number of items in each sample, so that the counts are those of the sample itself.
-        drawn = (self._items @ won.T).astype(np.float64) / counts[known]
-        weights = self._orders[:, known].astype(np.float64)
+        drawn = (self._items @ won.T).astype(np.float64)
+        held = (self._items @ asked[known].astype(np.float32).T).astype(np.float64)
+        # A sample may hold no item of an order's categories, where these have one item each: it then lacks that order.
+        weights = np.where(held > 0, self._orders[:, known], 0.0)
         with np.errstate(invalid="ignore"):
-            means = np.einsum("br,br->b", drawn, weights) / weights.sum(axis=1)
+            shares = np.divide(drawn, held, out=np.zeros_like(drawn), where=held > 0)
+            means = np.einsum("br,br->b", shares, weights) / weights.sum(axis=1)
         by_order = hits[known].sum(axis=1) / counts[known]
         return _Share(float(by_order.mean()), by_order, means, int(asked.any(axis=0).sum()))
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.markdown_labels import label_parts, length_parts
+from evalsuite.analysis.markdown_text import (
+    MISSING,
+    flat,
+    interval,
+    methods,
+    p_value,
+    percent,
+    plain,
+    shown,
+    signed,
+    table,
+    unique,
+)
 from evalsuite.analysis.metrics import SCORINGS
-from evalsuite.analysis.rows import ALPHA, FAMILIES, Scale, ScoreRow, TrainedBy
+from evalsuite.analysis.rows import FAMILIES, Scale, ScoreRow, TrainedBy
 from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.analysis.trained import told
 from evalsuite.records import PromptForm, Task
-from evalsuite.stats.intervals import Estimate
-from evalsuite.stats.paired import PairedDifference
 
 __all__ = ["write_accuracy_table"]
 
-_MISSING = "—"
 _SCORINGS = {
     "acc": "raw (`acc`)",
     "acc_norm": "per character (`acc_norm`)",
@@ -50,6 +61,8 @@ class _Writer:
 
     def document(self) -> str:
         parts = [*self._header(), *self._accuracy(), *self._wordings(), *self._orders()]
+        parts += label_parts(self._tables, self._language, self._series)
+        parts += length_parts(self._tables, self._language, self._series)
         parts += [*self._translations(), *self._replies(), *self._holes()]
         return "\n\n".join(parts) + "\n"
 
@@ -68,18 +81,18 @@ class _Writer:
         models = [
             [
                 name,
-                model.quantisation or _MISSING,
-                _MISSING if model.parameters is None else f"{model.parameters / 1e6:.0f} M",
-                f"`{(model.sha256 or _MISSING)[:12]}`",
+                model.quantisation or MISSING,
+                MISSING if model.parameters is None else f"{model.parameters / 1e6:.0f} M",
+                f"`{(model.sha256 or MISSING)[:12]}`",
                 model.licence,
             ]
             for name, model in manifest.models.items()
             if name in self._run.models
         ]
         return [
-            f"# Accuracy: {_flat(sweep.title or sweep.name)}",
+            f"# Accuracy: {flat(sweep.title or sweep.name)}",
             "\n".join(facts),
-            _table(["model", "quantisation", "parameters", "sha256", "licence"], models, left=5),
+            table(["model", "quantisation", "parameters", "sha256", "licence"], models, left=5),
             _INTRO,
         ]
 
@@ -106,9 +119,9 @@ class _Writer:
         trained = [row for row in self._tables.trained if row.group == group]
         metrics = ", ".join(f"`{metric}`" for metric in dict.fromkeys(row.metric for row in rows))
         scale = "" if rows[0].scale is Scale.SHARE else "; mean scores, no percentages"
-        about = [f"Scored by {metrics}{scale}; intervals: {_methods(row.estimate for row in rows)}."]
-        about += _unique(task.primary_why for task in tasks)
-        about += [f"Caveat: {note}" for note in _unique(task.note for task in tasks)]
+        about = [f"Scored by {metrics}{scale}; intervals: {methods(row.estimate for row in rows)}."]
+        about += unique(task.primary_why for task in tasks)
+        about += [f"Caveat: {note}" for note in unique(task.note for task in tasks)]
         parts = [f"### {group}", " ".join(about), self._scores([*rows, *trained], tasks)]
         parts += [_TRAINED] if trained else []
         if any(other.value is not None for row in rows for other in row.alternatives):
@@ -123,16 +136,16 @@ class _Writer:
         for name, language in dict.fromkeys((row.task, row.language) for row in rows):
             same = {(row.model, row.form): row for row in rows if row.task == name}
             first = next(iter(same.values()))
-            show = _shown(first.scale)
+            show = shown(first.scale)
             counts = "/".join(dict.fromkeys(str(row.estimate.n) for row in same.values()))
             label = f"{self._language(language)} ({name})" if many else self._language(language)
-            cells = [_interval(same[key].estimate, show) if key in same else _MISSING for key in series]
-            body.append([label, _MISSING if first.chance is None else show(first.chance), counts, *cells])
+            cells = [interval(same[key].estimate, show) if key in same else MISSING for key in series]
+            body.append([label, MISSING if first.chance is None else show(first.chance), counts, *cells])
         heads = [
             f"{model}, {told(trained[model])}" if model in trained else self._series(model, form)
             for model, form in series
         ]
-        return _table(["language", "chance", "n", *heads], body)
+        return table(["language", "chance", "n", *heads], body)
 
     def _scorings(self, rows: Sequence[ScoreRow]) -> str:
         body = []
@@ -140,10 +153,10 @@ class _Writer:
             if row.estimate.value is None:
                 continue
             values = {other.metric: other.value for other in row.alternatives}
-            cells = [_percent(values.get(metric)) for metric in SCORINGS]
+            cells = [percent(values.get(metric)) for metric in SCORINGS]
             shown = [f"**{c}**" if metric == row.metric else c for metric, c in zip(SCORINGS, cells, strict=True)]
             body.append([self._language(row.language), self._series(row.model, row.form), str(row.estimate.n), *shown])
-        return _table(["language", "model", "n", *_SCORINGS.values()], body, left=2)
+        return table(["language", "model", "n", *_SCORINGS.values()], body, left=2)
 
     def _wordings(self) -> list[str]:
         rows = self._tables.wordings
@@ -152,7 +165,7 @@ class _Writer:
         forms = sorted({form for row in rows for form, _ in row.scores}, key=lambda form: form.rank)
         body = []
         for row in rows:
-            show = _shown(row.scale)
+            show = shown(row.scale)
             scores = dict(row.scores)
             own = row.own
             english = row.english
@@ -160,12 +173,12 @@ class _Writer:
             body.append(
                 [
                     *(row.group, self._language(row.language), self._series(row.model, row.form)),
-                    *(_interval(scores[form], show) if form in scores else _MISSING for form in forms),
-                    *([show(own.spread), show(own.expected), show(own.expected_high)] if own else [_MISSING] * 3),
-                    *([_percent(own.changed / own.n), str(own.n)] if own else [_MISSING] * 2),
-                    _p(row.p_holm),
-                    *([_signed(english, show), str(english.n)] if english and told else [_MISSING] * 2),
-                    _p(row.english_p_holm),
+                    *(interval(scores[form], show) if form in scores else MISSING for form in forms),
+                    *([show(own.spread), show(own.expected), show(own.expected_high)] if own else [MISSING] * 3),
+                    *([percent(own.changed / own.n), str(own.n)] if own else [MISSING] * 2),
+                    p_value(row.p_holm),
+                    *([signed(english, show), str(english.n)] if english and told else [MISSING] * 2),
+                    p_value(row.english_p_holm),
                 ]
             )
         heads = [
@@ -181,7 +194,7 @@ class _Writer:
             "corrected by Holm over this table; English words are compared with the primary wording by a paired test, "
             "corrected by itself."
         )
-        return ["## Other wordings", text, _table(heads, body, left=3)]
+        return ["## Other wordings", text, table(heads, body, left=3)]
 
     def _orders(self) -> list[str]:
         rows = self._tables.orders
@@ -193,14 +206,14 @@ class _Writer:
             scores = dict(row.scores)
             places = row.places
             place = (
-                f"{places.letter}: {_percent(places.share)} of {places.n} answers" if places else row.reason or _MISSING
+                f"{places.letter}: {percent(places.share)} of {places.n} answers" if places else row.reason or MISSING
             )
             body.append(
                 [
                     *(row.group, self._language(row.language), self._series(row.model, row.form)),
-                    *(_interval(scores[turn], _percent) if turn in scores else _MISSING for turn in turns),
-                    *(_percent(row.spread), _interval(row.circular, _percent), _interval(row.same_option, _percent)),
-                    *(str(row.items), place, _percent(places.fair) if places else _MISSING, _p(row.p_holm)),
+                    *(interval(scores[turn], percent) if turn in scores else MISSING for turn in turns),
+                    *(percent(row.spread), interval(row.circular, percent), interval(row.same_option, percent)),
+                    *(str(row.items), place, percent(places.fair) if places else MISSING, p_value(row.p_holm)),
                 ]
             )
         heads = [
@@ -213,7 +226,7 @@ class _Writer:
             "The same items with their options turned in a circle. An option counts as the same by its text. p: "
             "chi-square test of equal use of places, corrected by Holm over this table."
         )
-        return ["## Orders of the options", text, _table(heads, body, left=3)]
+        return ["## Orders of the options", text, table(heads, body, left=3)]
 
     def _translations(self) -> list[str]:
         rows = self._tables.translations
@@ -223,12 +236,12 @@ class _Writer:
             [
                 *(row.group, self._language(row.language), self._language(row.target)),
                 self._series(row.model, row.form),
-                *(_interval(row.chrf, _plain), _interval(row.bleu, _plain), str(row.chrf.n)),
-                _MISSING if row.clusters is None else str(row.clusters),
+                *(interval(row.chrf, plain), interval(row.bleu, plain), str(row.chrf.n)),
+                MISSING if row.clusters is None else str(row.clusters),
             ]
             for row in rows
         ]
-        signatures = _unique(
+        signatures = unique(
             f"{name} `{signature}`"
             for row in rows
             for name, signature in (("chrF++", row.chrf_signature), ("BLEU", row.bleu_signature))
@@ -237,7 +250,7 @@ class _Writer:
         text = "Scores of the whole corpus, 0 to 100. Intervals: bootstrap of sentences, or of whole documents where these are counted."
         heads = ["group", "language", "into", "model", "chrF++", "BLEU", "n", "documents"]
         listed = "\n".join(f"- {signature}" for signature in signatures)
-        return ["## Translation", text, _table(heads, body, left=4), f"Signatures:\n\n{listed}"]
+        return ["## Translation", text, table(heads, body, left=4), f"Signatures:\n\n{listed}"]
 
     def _replies(self) -> list[str]:
         rows = self._tables.replies
@@ -246,9 +259,9 @@ class _Writer:
         body = [
             [
                 *(row.group, self._language(row.language), self._series(row.model, row.form), str(row.n)),
-                *(_interval(share, _percent) for share in (row.empty, row.looping, row.wrong_language)),
-                *(str(row.wrong_language.n), _interval(row.not_told, _percent), _interval(row.tokens, _plain)),
-                _interval(row.at_limit, _percent),
+                *(interval(share, percent) for share in (row.empty, row.looping, row.wrong_language)),
+                *(str(row.wrong_language.n), interval(row.not_told, percent), interval(row.tokens, plain)),
+                interval(row.at_limit, percent),
             ]
             for row in rows
         ]
@@ -269,15 +282,15 @@ class _Writer:
         text = (
             "What became of the answers that models wrote. A language that cannot be told surely is not called wrong."
         )
-        return ["## Written answers", text, _table(heads, body, left=3)]
+        return ["## Written answers", text, table(heads, body, left=3)]
 
     def _holes(self) -> list[str]:
         body = [
-            [row.status.value, row.model or "all", row.task, row.form or "all", row.reason or _MISSING]
+            [row.status.value, row.model or "all", row.task, row.form or "all", row.reason or MISSING]
             for row in self._tables.failures
         ]
         head = "## Skipped, failed and unfinished"
-        return [head, _table(["status", "model", "task", "prompt form", "why"], body, left=5)] if body else []
+        return [head, table(["status", "model", "task", "prompt form", "why"], body, left=5)] if body else []
 
     def _language(self, code: str) -> str:
         known = self._run.language(code)
@@ -291,60 +304,3 @@ def _reach(rows: Iterable[ScoreRow], model: str) -> tuple[int, int] | None:
     """Return the fewest and the most items that a baseline was trained on, over the languages of a table."""
     ends = [row.trained.items for row in rows if row.model == model and row.trained and row.trained.items]
     return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """Return a table whose first `left` columns are text and stand left."""
-    lines = [heads, [":--" if i < left else "--:" for i in range(len(heads))], *rows]
-    return "\n".join(f"| {' | '.join(_flat(cell) for cell in line)} |" for line in lines)
-
-
-def _flat(text: str) -> str:
-    """Return text that breaks no table and is no markup of its own."""
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
-
-
-def _interval(e: Estimate, show: Callable[[float], str]) -> str:
-    if e.value is None:
-        return f"{_MISSING} {e.reason}"
-    ends = e.reason if e.low is None or e.high is None else f"{show(e.low)} to {show(e.high)}"
-    return f"{show(e.value)} ({ends})"
-
-
-def _signed(d: PairedDifference, show: Callable[[float], str]) -> str:
-    ends = d.reason if d.low is None or d.high is None else f"{_sign(show(d.low))} to {_sign(show(d.high))}"
-    return f"{_MISSING if d.difference is None else _sign(show(d.difference))} ({ends})"
-
-
-def _sign(number: str) -> str:
-    if not float(number):
-        return number.removeprefix("-")
-    return number.replace("-", "\N{MINUS SIGN}") if number.startswith("-") else f"+{number}"
-
-
-def _shown(scale: Scale) -> Callable[[float], str]:
-    return _percent if scale is Scale.SHARE else _two
-
-
-def _percent(value: float | None) -> str:
-    return _MISSING if value is None else f"{100 * value:.1f}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.1f}"
-
-
-def _two(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def _p(value: float | None) -> str:
-    return _MISSING if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _methods(estimates: Iterable[Estimate]) -> str:
-    return ", ".join(_unique(e.method for e in estimates)) + f", {100 * (1 - ALPHA):.0f} %"
-
-
-def _unique(texts: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(text for text in texts if text))

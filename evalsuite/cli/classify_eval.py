@@ -80,6 +80,13 @@ LatencyOption = Annotated[
     bool,
     typer.Option("--latency/--no-latency", help=f"Also time up to {_MESSAGES} messages a language, one at a time."),
 ]
+BaselinesOption = Annotated[
+    bool,
+    typer.Option(
+        "--baselines/--no-baselines",
+        help="Also train a classifier on four fifths of the messages, five times over, and show it beside the models.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,7 @@ def command(
     limit: LimitOption = None,
     label_wording: WordingOption = None,
     latency: LatencyOption = True,
+    baselines: BaselinesOption = True,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder. Default: out/<name of the CSV>.")] = None,
     report: Annotated[bool, typer.Option(help="Write <run folder>.html at the end.")] = True,
     include: IncludeOption = None,
@@ -115,6 +123,7 @@ def command(
 ) -> None:
     """Measure how well models sort your messages into your categories, and how long one message takes."""
     from evalsuite.messages import Asked
+    from evalsuite.trained_plan import BASELINE_NAMES
 
     forms = _forms(label_wording)
     folder = out or Path("out") / run_name(path.stem)
@@ -123,7 +132,9 @@ def command(
     job.check(forms)
     for note in job.messages.notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
-    sweep = _sweep(job, folder, model, forms, limit, latency=latency)
+    sweep = _sweep(job, folder, model, forms, limit)
+    trained = BASELINE_NAMES if baselines else ()
+    sweep = sweep.model_copy(update={"baselines": trained, "profile": _profile(job.messages) if latency else None})
     request = _OwnRequest(
         None, names(model), None, None, limit, chat=False, include=None, data=None, offline=offline, made=sweep
     )
@@ -209,9 +220,7 @@ def _forms(wordings: list[str] | None) -> tuple[PromptForm, ...]:
     return tuple(dict.fromkeys(map(PromptForm, asked)))
 
 
-def _sweep(
-    job: _Job, folder: Path, models: list[str], forms: tuple[PromptForm, ...], limit: int | None, *, latency: bool
-) -> Sweep:
+def _sweep(job: _Job, folder: Path, models: list[str], forms: tuple[PromptForm, ...], limit: int | None) -> Sweep:
     from evalsuite.records import ModelRef
     from evalsuite.usertask import task_name
 
@@ -226,7 +235,6 @@ def _sweep(
         "include": (*job.include, folder.resolve()),
         "limit": limit,
         "seed": _SEED,
-        "profile": _profile(messages) if latency else None,
     }
     return valid_sweep(fields)
 

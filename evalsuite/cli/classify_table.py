@@ -9,11 +9,13 @@ import typer
 from rich.table import Table
 
 from evalsuite.analysis.categories import CategoryRow, category_answers
+from evalsuite.analysis.confidence import Confidence
 from evalsuite.analysis.latency_table import latencies
 from evalsuite.analysis.load import Run, load_run
 from evalsuite.analysis.profile_rows import LatencyRow
 from evalsuite.analysis.rows import ScoreRow
 from evalsuite.analysis.score_table import scores
+from evalsuite.analysis.trained import told, trained_scores
 from evalsuite.cli.common import show_table
 from evalsuite.records import Kind
 from evalsuite.stats.intervals import Estimate
@@ -24,11 +26,15 @@ _WORST = 3
 
 
 def rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return the tables of a run folder: `results` by model, language and wording, `latency` by model and language."""
+    """Return the tables of a run folder.
+
+    `results` by model, language and wording, `trained` by baseline and language, `latency` by model and language.
+    """
     run = load_run(folder)
     found = {(row.model, row.task, row.form): row for row in category_answers(run)}
     return {
         "results": [_result(row, found.get((row.model, row.task, row.form))) for row in _shown(run)],
+        "trained": [_trained(row) for row in trained_scores(run)],
         "latency": [_times(row) for row in latencies(run.profiles) if row.kind is Kind.CLASSIFICATION],
     }
 
@@ -41,34 +47,35 @@ def show_rows(rows: dict[str, list[dict[str, Any]]]) -> None:
     for column in ("n", "accuracy", "95 % interval", "chance", "macro-F1"):
         shown.add_column(column, justify="right")
     for row in rows["results"]:
-        accuracy = row["accuracy"]
-        span = "" if accuracy["low"] is None else f"{accuracy['low']:.2f}–{accuracy['high']:.2f}"
-        numbers = (
-            str(accuracy["n"]),
-            _two(accuracy["value"]),
-            span,
-            _two(row["chance"]),
-            _two(row["macro_f1"]["value"]),
-        )
-        shown.add_row(row["model"], row["language"], row["wording"], *numbers)
+        _add(shown, row, (row["model"], row["language"], row["wording"]), _two(row["macro_f1"]["value"]))
+    for row in rows["trained"]:
+        _add(shown, row, (f"{row['baseline']}, {row['trained']}", row["language"], ""), "")
     show_table(shown)
     for row in rows["results"]:
-        about = f"{row['model']}, {row['language']}, {row['wording']}"
-        if row["accuracy"]["value"] is None:
-            typer.echo(f"{about}: {row['accuracy']['reason']}")
-        if row["worst"]:
-            worst = ", ".join(f"{one['category']} {one['hits']} of {one['items']}" for one in row["worst"])
-            typer.echo(f"{about}: worst: {worst}")
-        if row["confused"]:
-            most = row["confused"]
-            typer.echo(
-                f"{about}: most often confused: {most['right']} taken for {most['taken_for']}, {most['n']} times"
-            )
+        _tell_mistakes(row)
     for row in rows["latency"]:
         times = [f"{name} {_time(row[key])}" for name, key in (("median", "median_s"), ("p95", "p95_s"))]
         typer.echo(f"{row['model']}, {row['language']}: one message takes {', '.join(times)} ({row['n']} requests)")
     for reason in dict.fromkeys(reason for row in rows["latency"] for reason in row["disturbed"]):
         typer.echo(f"! disturbed: {reason}")
+
+
+def _tell_mistakes(row: dict[str, Any]) -> None:
+    about = f"{row['model']}, {row['language']}, {row['wording']}"
+    if row["accuracy"]["value"] is None:
+        typer.echo(f"{about}: {row['accuracy']['reason']}")
+    if row["worst"]:
+        worst = ", ".join(f"{one['category']} {one['hits']} of {one['items']}" for one in row["worst"])
+        typer.echo(f"{about}: worst: {worst}")
+    if row["confused"]:
+        most = row["confused"]
+        typer.echo(f"{about}: most often confused: {most['right']} taken for {most['taken_for']}, {most['n']} times")
+
+
+def _add(table: Table, row: dict[str, Any], names: tuple[str, str, str], macro_f1: str) -> None:
+    accuracy = row["accuracy"]
+    span = "" if accuracy["low"] is None else f"{accuracy['low']:.2f}–{accuracy['high']:.2f}"
+    table.add_row(*names, str(accuracy["n"]), _two(accuracy["value"]), span, _two(row["chance"]), macro_f1)
 
 
 def _shown(run: Run) -> list[ScoreRow]:
@@ -96,6 +103,36 @@ def _result(row: ScoreRow, answers: CategoryRow | None) -> dict[str, Any]:
         "confused": None
         if mistake is None
         else {"right": mistake.right, "taken_for": mistake.taken_for, "n": mistake.n},
+        "categories": [
+            {"category": c.name, "n": c.items, "precision": _estimate(c.precision), "recall": _estimate(c.recall)}
+            for c in (confusion.categories if confusion else ())
+        ],
+        "confidence": _confidence(answers.confidence if answers else None),
+    }
+
+
+def _confidence(found: Confidence | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "mean": _estimate(found.mean),
+        "brier": _estimate(found.brier),
+        "auroc": _estimate(found.auroc),
+        "taken_if_sure": [
+            {"least": one.least, "share": _estimate(one.coverage), "accuracy": _estimate(one.accuracy)}
+            for one in found.covered
+        ],
+    }
+
+
+def _trained(row: ScoreRow) -> dict[str, Any]:
+    return {
+        "baseline": row.model,
+        "task": row.task,
+        "language": row.language,
+        "trained": told(row.trained) if row.trained else "trained",
+        "accuracy": _estimate(row.estimate),
+        "chance": row.chance,
     }
 
 

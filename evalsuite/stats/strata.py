@@ -20,8 +20,11 @@ def stratified_weights(
     Of the m items of a stratum, m − 1 are drawn with replacement and count m / (m − 1) each, so that a stratum keeps
     its size. To draw m of them would make the variance too small by (m − 1) / m, a quarter with four items. Source:
     P. J. McCarthy and C. B. Snowden (1985), The Bootstrap and Finite Population Sampling, Vital and Health Statistics
-    2 (95); J. N. K. Rao and C. F. J. Wu (1988), J. Am. Stat. Assoc. 83, 231-241. The only item of a stratum is always
-    drawn: what it adds to the uncertainty cannot be known.
+    2 (95); J. N. K. Rao and C. F. J. Wu (1988), J. Am. Stat. Assoc. 83, 231-241.
+
+    Strata of one item are taken together as one stratum, which errs on the side of too wide an interval (collapsed
+    strata: W. G. Cochran (1977), Sampling Techniques, 3rd ed., section 5A.12). If there is only one such item, it is
+    always drawn: what it adds to the uncertainty cannot be known.
 
     Args:
         strata: Stratum of each item.
@@ -35,7 +38,8 @@ def stratified_weights(
     members: dict[Hashable, list[int]] = {}
     for i, stratum in enumerate(strata):
         members.setdefault(stratum, []).append(i)
-    for inside in members.values():
+    alone = [inside[0] for inside in members.values() if len(inside) == 1]
+    for inside in (*members.values(), alone):
         m = len(inside)
         if m > 1:
             weights[:, inside] = rng.multinomial(m - 1, np.full(m, 1 / m), size=resamples) * (m / (m - 1))

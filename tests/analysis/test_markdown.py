@@ -12,6 +12,8 @@ from evalsuite.analysis import Run, analyse, load_run, write_accuracy_table
 from evalsuite.cli.main import app
 from evalsuite.store import RunFolder
 from tests.synthetic import Plan, build_run
+from tests.synthetic_labels import build_labels
+from tests.synthetic_lengths import build_lengths
 
 markdown_it = pytest.importorskip("markdown_it")
 
@@ -123,3 +125,35 @@ def test_a_run_without_items_is_refused(tmp_path: Path) -> None:
         file.unlink()
     with pytest.raises(StoreError, match="no items to export"):
         export_markdown(RunFolder(path), tmp_path / "a.md")
+
+
+def test_tables_of_categories_are_those_of_the_analysis(tmp_path: Path) -> None:
+    run = load_run(build_labels(tmp_path / "labels"))
+    tables, shown = analyse(run), _tables(write_accuracy_table(run))
+    first = next(row for row in tables.label_sets if row.sizes)
+    heads, chance, *rows = shown[f"Number of categories: {first.group}"]
+    assert heads[2:] == [f"{one.size} categories" for one in first.sizes]
+    assert chance[2:] == [f"{100 / one.size:.1f}" for one in first.sizes]
+    assert len(rows) == sum(bool(row.sizes) for row in tables.label_sets if row.group == first.group)
+    for cell, one in zip(rows[0][2:], first.sizes, strict=True):
+        assert one.accuracy.value is not None
+        assert cell.startswith(f"{100 * one.accuracy.value:.1f} (")
+    assert len(shown["One more category"]) == 1 + sum(len(row.added) for row in tables.label_sets)
+    categories = [row for row in tables.categories if row.family == "labels" and row.confusion]
+    assert len(shown["Categories and confidence"]) == 1 + len(categories)
+
+
+def test_long_texts_have_a_row_for_each_size(tmp_path: Path) -> None:
+    run = load_run(build_lengths(tmp_path / "long"))
+    rows, (heads, *shown) = analyse(run).lengths, _tables(write_accuracy_table(run))["Long texts"]
+    assert len(shown) == len(rows) > 0
+    for row, cells in zip(rows, shown, strict=True):
+        told = dict(zip(heads, cells, strict=True))
+        assert (told["size"], told["n"], told["too long"]) == (f"{row.size:,}", str(row.estimate.n), str(row.beyond))
+        if row.prefill_s.value is not None:
+            assert float(told["seconds to read"].replace(",", "")) == pytest.approx(row.prefill_s.value, abs=0.05)
+
+
+def test_a_run_without_other_names_or_long_texts_has_no_such_tables(tmp_path: Path) -> None:
+    shown = _tables(write_accuracy_table(load_run(build_run(tmp_path / "plain", Plan()))))
+    assert not {"Names of categories", "Long texts"} & shown.keys()

@@ -152,6 +152,23 @@ def test_the_example_has_a_result_for_each_language_and_wording(example):
         assert right.count(worst["category"]) == worst["items"]
         hits = sum(score for name, score in zip(right, of_cell["score"], strict=True) if name == worst["category"])
         assert hits == worst["hits"]
+        recall = {one["category"]: one["recall"]["value"] for one in row["categories"]}
+        assert recall[worst["category"]] == pytest.approx(hits / worst["items"])
+        shares = [level["share"]["value"] for level in row["confidence"]["taken_if_sure"]]
+        assert shares == sorted(shares, reverse=True), "the surer the answers, the fewer are taken"
+
+
+def test_a_classifier_trained_on_the_other_messages_stands_beside_the_models(example):
+    folder, told = example
+    rows = {(row["baseline"], row["language"]): row for row in told["trained"]}
+    assert rows.keys() == {(name, code) for name in ("majority", "tfidf-svm") for code in ("ca", "es", "eu")}
+    assert rows["tfidf-svm", "es"]["trained"] == "trained on the other folds, 64 items"
+    items = load_run(folder / "run").items
+    for (name, code), row in rows.items():
+        stored = items[(items["model"] == name) & (items["language"] == code)]["score"]
+        assert row["accuracy"]["value"] == pytest.approx(stored.mean())
+    # A classifier that has seen the other messages is no guesser.
+    assert rows["tfidf-svm", "es"]["accuracy"]["low"] > rows["tfidf-svm", "es"]["chance"]
 
 
 def test_the_tables_for_people_say_the_same(example):

@@ -14,7 +14,7 @@ from tests.helpers import evalsuite, write_sweep
 
 VERBS = [
     ("run",), ("plan",), ("report",), ("export",), ("doctor",), ("models", "list"), ("models", "show"),
-    ("models", "fetch"), ("tasks", "list"), ("tasks", "show"), ("langs", "list"), ("langs", "show"), ("lm-eval",),
+    ("models", "fetch"), ("tasks", "list"), ("tasks", "show"), ("langs", "list"), ("langs", "show"), ("lm-eval",), ("classify-eval",),
     ("bundle",), ("merge",), ("profile",), ("spot-check",), ("meter", "list"), ("meter", "import"),
 ]  # fmt: skip
 HEAVY = (

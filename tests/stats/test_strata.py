@@ -28,6 +28,14 @@ def test_the_spread_of_a_mean_is_the_stratified_standard_error() -> None:
     assert means.mean() == pytest.approx(values.mean(), abs=0.001)
 
 
+def test_strata_of_one_item_are_drawn_as_one() -> None:
+    strata, values = np.array([0, 0, 0, 1, 2, 3, 4, 5]), np.array([1, 0, 1, 1, 0, 0, 1, 1.0])
+    weights = stratified_weights(strata, np.random.default_rng(5), 40_000)
+    assert weights[:, 3:].sum(axis=1) == pytest.approx(np.full(40_000, 5))
+    # The variance of the total of a simple sample of five, as there is one stratum of them.
+    assert (weights[:, 3:] @ values[3:]).var() == pytest.approx(5 * values[3:].var(ddof=1), rel=0.03)
+
+
 def test_rows_of_a_table_are_drawn_in_the_same_way() -> None:
     table = np.array([[3, 1, 0], [0, 0, 1], [2, 2, 6]])
     rows = resampled_rows(table, np.random.default_rng(3), 40_000)
