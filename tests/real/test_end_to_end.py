@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 
 from evalsuite.records import CellStatus
 from evalsuite.store import RunFolder
-from tests.helpers import evalsuite
+from tests.helpers import ROOT, evalsuite
 
 
 def records(run):
@@ -19,7 +20,7 @@ def records(run):
 
 
 def test_killed_and_resumed_a_real_run_ends_with_the_same_records_and_a_report(tmp_path):
-    ask = ["run", "--model", "smollm2-135m-instruct", "--langs", "en,eu", "--tasks", "starter", "--limit", "20"]
+    ask = ["run", "--model", "smollm2-135m-instruct", "--langs", "en,eu", "--tasks", "labels,lexicon", "--limit", "20"]
     whole = evalsuite(*ask, "--out", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     page = (tmp_path / "whole.html").read_text(encoding="utf-8")
@@ -58,3 +59,34 @@ def test_sib200_falls_from_english_and_spanish_to_basque(tmp_path, mirror):
     assert accuracy["en"] > accuracy["eu"] + 0.05
     assert accuracy["es"] > accuracy["eu"] + 0.05
     assert accuracy["eu"] > 1 / 7
+
+
+def test_every_kind_of_starter_task_is_scored_by_a_real_model(tmp_path):
+    tasks = "answer,choice,extract,grammar,reading,translate_to_es,labels_many"
+    done = evalsuite(
+        "run", "--model", "gemma3-270m", "--langs", "eu", "--tasks", tasks, "--limit", "3", "--out", tmp_path / "run"
+    )
+    assert done.returncode == 0, done.stderr
+    found = records(tmp_path / "run")
+    assert {name.split(".")[1] for name in found} == {
+        *("answer_eu", "choice_eu", "extract_eu", "grammar_eu", "reading_eu", "translate_eu_es", "labels_many_eu")
+    }
+    for cell in found.values():
+        assert len(cell) == 3
+        assert all(record.score is not None for record in cell)
+
+
+def test_own_messages_are_sorted_and_timed(tmp_path):
+    example = ROOT / "examples" / "messages"
+    done = evalsuite(
+        "classify-eval", example / "messages.csv", "--labels", example / "labels.yaml", "--model", "gemma3-270m",
+        "--limit", "12", "--out", tmp_path / "own", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert {row["language"]: row["accuracy"]["n"] for row in told["results"]} == {"es": 12, "eu": 12, "ca": 12}
+    assert {row["language"] for row in told["latency"]} == {"es", "eu", "ca"}
+    assert all(0 < row["median_s"]["value"] <= row["p95_s"]["value"] for row in told["latency"])
+    page = (tmp_path / "own.html").read_text(encoding="utf-8")
+    assert "messages.csv" in page
+    assert "trained" in page
