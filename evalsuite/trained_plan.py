@@ -115,7 +115,10 @@ def _too_few(task: Task, finder: DataFinder) -> str | None:
     rows = finder.load(task)[task.data.split]
     if on is None or on.folds is None or on.label not in rows.column_names:
         return None
-    alone = sorted(label for label, n in Counter(map(str, rows[on.label])).items() if n < 2)
+    counts = Counter(map(str, rows[on.label]))
+    if len(counts) < 2:
+        return f"a classifier needs items of two classes; all are of: {', '.join(counts)}"
+    alone = sorted(label for label, n in counts.items() if n < 2)
     if not alone:
         return None
     return f"cross-validation needs two items of every class; there is only one of: {', '.join(alone[:3])}"

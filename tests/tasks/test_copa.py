@@ -15,8 +15,8 @@ ROW = {"premise": "Llovía.", "choice1": "Salí.", "choice2": "Me quedé.", "que
 @pytest.mark.parametrize(
     ("code", "cause", "effect"),
     [
-        ("es", "La calle estaba mojada porque", "El niño dejó caer el vaso y por lo tanto"),
-        ("ca", "El carrer estava moll perquè", "El nen va deixar caure el got i per tant"),
+        ("es", "La calle estaba mojada porque", "El niño dejó caer el vaso y por eso"),
+        ("ca", "El carrer estava moll perquè", "El nen va deixar caure el got i per això"),
         ("eu", "Kalea bustita zegoen. Izan ere,", "Haurrak edalontzia erortzen utzi zuen. Beraz,"),
     ],
 )

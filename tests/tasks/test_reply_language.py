@@ -28,7 +28,7 @@ def test_rows(code: str) -> None:
 
 
 def test_ids_are_those_of_labels() -> None:
-    labels = {row["id"]: row["text"] for row in module("labels/utils").load("eu")["test"]}
+    labels = {row["id"]: row["text"] for row in module("_shared/messages").load("eu", "labels")["test"]}
     rows = load("eu")["test"].to_list()
     assert all(labels[row["id"]] == row["text"] for row in rows if row["kind"] == "message")
 
