@@ -62,7 +62,7 @@ def test_sib200_falls_from_english_and_spanish_to_basque(tmp_path, mirror):
 
 
 def test_every_kind_of_starter_task_is_scored_by_a_real_model(tmp_path):
-    tasks = "answer,choice,extract,grammar,reading,translate_to_es,labels_many"
+    tasks = "answer,choice,extract,grammar_eu,reading,translate_to_es,labels_many"
     done = evalsuite(
         "run", "--model", "gemma3-270m", "--langs", "eu", "--tasks", tasks, "--limit", "3", "--out", tmp_path / "run"
     )
