@@ -49,8 +49,11 @@ def show_rows(rows: dict[str, list[dict[str, Any]]]) -> None:
     for row in rows["results"]:
         _add(shown, row, (row["model"], row["language"], row["wording"]), _two(row["macro_f1"]["value"]))
     for row in rows["trained"]:
-        _add(shown, row, (f"{row['baseline']}, {row['trained']}", row["language"], ""), "")
+        _add(shown, row, (f"{row['baseline']} (trained)", row["language"], ""), "")
     show_table(shown)
+    for row in rows["trained"]:
+        if row["accuracy"]["value"] is not None:
+            typer.echo(f"{row['baseline']}, {row['language']}: {row['trained']}")
     for row in rows["results"]:
         _tell_mistakes(row)
     for row in rows["latency"]:
