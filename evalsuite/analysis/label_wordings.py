@@ -84,7 +84,10 @@ def _asked(run: Run, model: str, task: str) -> Iterable[tuple[PromptForm, ...]]:
 
 
 def _row(run: Run, model: str, task: Task, base: PromptForm, form: PromptForm) -> LabelWordingRow:
-    own, plain = _tokens(run, model, task.name, form), _tokens(run, model, task.name, base)
+    own, plain = (
+        scored_items(run, model, task.name, form, "context_tokens"),
+        scored_items(run, model, task.name, base, "context_tokens"),
+    )
     difference = None if form == base else _difference(run, model, task.name, form, base)
     return LabelWordingRow(
         model=model,
@@ -113,16 +116,6 @@ def _difference(run: Run, model: str, task: str, form: PromptForm, base: PromptF
     first, second = (joined[i].to_numpy(dtype="float64") for i in (0, 1))
     rng = run.rng("label_wordings", model, task, form.value, base.value)
     return paired_difference(first, second, rng=rng, level=1 - ALPHA)
-
-
-def _tokens(run: Run, model: str, task: str, form: PromptForm) -> pd.Series[float] | None:
-    """Return the tokens of each item's prompt by item id; none where no item has a count."""
-    result = run.result(model, task, form)
-    frame = run.frames.get(result.cell.id) if result else None
-    if frame is None:
-        return None
-    known = frame.loc[frame["context_tokens"].notna()].set_index("item_id")["context_tokens"].astype("float64")
-    return known if len(known) else None
 
 
 def _ratio(own: pd.Series[float] | None, plain: pd.Series[float] | None) -> Estimate:

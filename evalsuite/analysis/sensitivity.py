@@ -88,13 +88,13 @@ def wordings(run: Run) -> tuple[WordingRow, ...]:
     )
 
 
-def scored_items(run: Run, model: str, task: str, form: PromptForm) -> pd.Series[float] | None:
-    """Return the scores of a cell by item id, without items that have none; none where no item has one."""
+def scored_items(run: Run, model: str, task: str, form: PromptForm, column: str = "score") -> pd.Series[float] | None:
+    """Return the scores of a cell, or another column, by item id, without items that have none; none where no item has."""
     result = run.result(model, task, form)
     frame = run.frames.get(result.cell.id) if result else None
     if frame is None:
         return None
-    scored = frame.loc[frame["score"].notna()].set_index("item_id")["score"].astype("float64")
+    scored = frame.loc[frame[column].notna()].set_index("item_id")[column].astype("float64")
     return scored if len(scored) else None
 
 

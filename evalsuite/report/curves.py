@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalsuite.report.figures import MARKERS, series_class
+from evalsuite.report.figures import DRAWING, MARKERS, series_class
 from evalsuite.report.svg import inline_svg
 
 if TYPE_CHECKING:
@@ -74,17 +74,7 @@ def draw_curves(panel: CurvePanel) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "evalsuite",
-            # A model's name may hold dollar signs: never read it as a formula.
-            "text.parse_math": False,
-            "text.usetex": False,
-            "font.family": "DejaVu Sans",
-            "path.simplify": False,
-        }
-    ):
+    with mpl.rc_context(DRAWING):
         figure = Figure(figsize=(_WIDTH / 72, _HEIGHT / 72), facecolor="none")
         FigureCanvasSVG(figure)
         width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.report.svg import inline_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["MARKERS", "Mark", "Panel", "RowLabel", "draw", "marker_path", "series_class"]
+__all__ = ["DRAWING", "MARKERS", "Mark", "Panel", "RowLabel", "draw", "marker_path", "series_class"]
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Shape of each series: colour is never the only sign."""
@@ -79,6 +79,18 @@ class Panel:
     """What to write in a row that has no marks, so that it is not read as a zero."""
 
 
+DRAWING: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "evalsuite",
+    # A model's name may hold dollar signs: never read it as a formula.
+    "text.parse_math": False,
+    "text.usetex": False,
+    "font.family": "DejaVu Sans",
+    "path.simplify": False,
+}
+"""Settings of Matplotlib under which the same figure is always the same text."""
+
+
 def draw(panel: Panel) -> str:
     """Return a panel as an inline SVG element; the same panel always gives the same text."""
     import matplotlib as mpl
@@ -87,17 +99,7 @@ def draw(panel: Panel) -> str:
 
     row_height = max(_ROW_MIN, _ROW_PAD + _MARK_STEP * panel.series)
     height = _TOP + _BOTTOM + row_height * len(panel.rows)
-    with mpl.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "evalsuite",
-            # A model's name may hold dollar signs: never read it as a formula.
-            "text.parse_math": False,
-            "text.usetex": False,
-            "font.family": "DejaVu Sans",
-            "path.simplify": False,
-        }
-    ):
+    with mpl.rc_context(DRAWING):
         figure = Figure(figsize=(_WIDTH / 72, height / 72), facecolor="none")
         FigureCanvasSVG(figure)
         axes = figure.add_axes(
