@@ -8,7 +8,7 @@ from itertools import takewhile
 
 import pandas as pd
 
-from evalsuite.analysis.compare_rows import Axis
+from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
 from evalsuite.analysis.pairs import Side

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Literal
 
 from evalsuite.analysis.alike import Doubts, check_sides
-from evalsuite.analysis.compare_rows import Axis, Comparison, Family, Missing, PairRow, RunFacts, TimeRow
+from evalsuite.analysis.compare_axis import Axis
+from evalsuite.analysis.compare_rows import Comparison, Family, Missing, PairRow, RunFacts, TimeRow
 from evalsuite.analysis.compare_sides import labels_of, side_pairs, timed_pairs
 from evalsuite.analysis.compare_times import Timed, compare_times, unlike_times
 from evalsuite.analysis.gap_changes import gap_changes
@@ -111,7 +112,9 @@ def _pairing(first: Side, second: Side, by: Axis, margin: float | None, doubts: 
     check_sides(first, second, by, doubts)
     form = None if first.form != second.form else first.form
     if by is Axis.PROMPT:
-        names = tuple(f"{side.form.value} ({side.label})" if side.label else side.form.value for side in (first, second))
+        names = tuple(
+            f"{side.form.value} ({side.label})" if side.label else side.form.value for side in (first, second)
+        )
     else:
         names = first.name, second.name
     found = pair_sides(
@@ -129,12 +132,12 @@ def _same(first: str, second: str) -> str | None:
 
 
 def _note_sample(first: Side, second: Side, shared: int, doubts: Doubts) -> None:
-    counts = [
-        result.items for side in (first, second) if (result := side.run.result(side.model, side.task, side.form))
-    ]
+    counts = [result.items for side in (first, second) if (result := side.run.result(side.model, side.task, side.form))]
     if len(counts) == 2 and not counts[0] == counts[1] == shared:
         group = first.run.group_of(first.task)
-        doubts.note(f"{group}: {counts[0]} items in A, {counts[1]} in B; only the {shared} that both have are compared.")
+        doubts.note(
+            f"{group}: {counts[0]} items in A, {counts[1]} in B; only the {shared} that both have are compared."
+        )
 
 
 def _of_gap(run: Run, gap: GapRow) -> PairRow:
@@ -186,8 +189,10 @@ def _reference(runs: Sequence[Run], by: Axis, reference: str | None) -> str | No
         return None
     manifests = [run.manifest for run in runs]
     if by is Axis.DEVICE:
-        raise InputError("--reference says nothing with --by device: the second run is what the first is held against",
-                         fix="leave it out, or give the runs in the other order")
+        raise InputError(
+            "--reference says nothing with --by device: the second run is what the first is held against",
+            fix="leave it out, or give the runs in the other order",
+        )
     if by is Axis.LANGUAGE:
         found = choose(manifests, Part(languages=(reference,))).languages
         assert found
@@ -208,7 +213,9 @@ def _with_references(run: Run, part: Part, by: Axis, reference: str | None) -> P
     """Return the part with the languages that those asked for are held against."""
     if by is not Axis.LANGUAGE or part.languages is None:
         return part
-    against = [reference or (run.reference_of(code) if code in run.manifest.languages else None) for code in part.languages]
+    against = [
+        reference or (run.reference_of(code) if code in run.manifest.languages else None) for code in part.languages
+    ]
     return replace(part, languages=tuple(dict.fromkeys([*part.languages, *(code for code in against if code)])))
 
 
@@ -250,7 +257,8 @@ def _family(rows: Sequence[PairRow] | Sequence[TimeRow], over: str) -> Family:
 
 
 def _notes(runs: Sequence[Run], by: Axis, rows: Sequence[PairRow]) -> list[str]:
-    notes = [f"{run.path}: {note}" if len(runs) > 1 else note for run in runs for note in run.manifest.notes]
+    notes = ["Both runs are the same folder."] if len({run.path.resolve() for run in runs}) < len(runs) else []
+    notes += [f"{run.path}: {note}" if len(runs) > 1 else note for run in runs for note in run.manifest.notes]
     if by is Axis.DEVICE and not rows:
         notes.append(
             "Scores stand in the run once, and not by device; `evalsuite spot-check` scores a part of the items again on a device."

@@ -6,22 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.rows import Scale, Verdict
 from evalsuite.records import Kind, PromptForm
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.paired import PairedDifference
 
-__all__ = ["Axis", "Comparison", "Effect", "Family", "Missing", "PairRow", "RunFacts", "TimeRow", "TimeVerdict"]
-
-
-class Axis(StrEnum):
-    """What differs between the two sides of a comparison; all else is the same."""
-
-    LANGUAGE = "language"
-    MODEL = "model"
-    QUANTISATION = "quantisation"
-    DEVICE = "device"
-    PROMPT = "prompt"
+__all__ = ["Comparison", "Effect", "Family", "Missing", "PairRow", "RunFacts", "TimeRow", "TimeVerdict"]
 
 
 class TimeVerdict(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import combinations, product
 from typing import TypeVar
 
-from evalsuite.analysis.compare_rows import Axis
+from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_times import Timed
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.pairs import Side

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalsuite.analysis.compare_rows import Axis, Comparison, Effect, PairRow, TimeRow, TimeVerdict
+from evalsuite.analysis.compare_axis import Axis
+from evalsuite.analysis.compare_rows import Comparison, Effect, PairRow, TimeRow, TimeVerdict
 from evalsuite.analysis.markdown_text import MISSING, p_value, shown
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.stats.intervals import Estimate
@@ -102,7 +103,8 @@ def time_lines(row: TimeRow) -> list[str]:
 def about_runs(comparison: Comparison) -> list[str]:
     """Return a line for each run: where it is, when and on what it was measured."""
     return [
-        (f"{run.label}: " if run.label else "run: ") + f"{run.path}, {run.created[:10]}, evalsuite {run.evalsuite}, {run.device}"
+        (f"{run.label}: " if run.label else "run: ")
+        + f"{run.path}, {run.created[:10]}, evalsuite {run.evalsuite}, {run.device}"
         for run in comparison.runs
     ]
 
@@ -120,9 +122,8 @@ def explained(comparison: Comparison) -> list[str]:
         limit = "/".join(f"{100 * margin:g}" for margin in sorted(margins)) + " points" if margins else "the margin"
         way = f"behind by {limit} or more" if _one_sided(comparison.by) else f"as far apart as {limit}, either way"
         told.append(
-            f"Difference: first minus second, on the same {comparison.pairs[0].difference.n or ''} items".replace("  ", " ")
-            + " (n in each row), in points where scores are shares. p: of no difference. p Holm: corrected, "
-            f"{comparison.pairs_family.told}."
+            "Difference: first minus second, over the n items that both have, in points where scores are shares; “n in m”: items "
+            f"in m clusters. p: of no difference. p Holm: corrected, {comparison.pairs_family.told}."
         )
         told.append(
             f"Verdicts, at a family-wise error of {100 * ALPHA:g} %: ▼ behind and ▲ ahead: the corrected p is below {ALPHA:g} and "
@@ -204,7 +205,11 @@ def _time_verdict(row: TimeRow) -> str:
         return f"{MISSING} {row.reason or 'not compared'}"
     told = f"{_SYMBOLS[row.verdict]} {row.verdict.value}"
     if row.verdict is TimeVerdict.INCONCLUSIVE:
-        told += f": about {row.needed:,} requests would settle it" if row.needed else f": {row.reason or 'measure more rounds'}"
+        told += (
+            f": about {row.needed:,} requests would settle it"
+            if row.needed
+            else f": {row.reason or 'measure more rounds'}"
+        )
     return told
 
 

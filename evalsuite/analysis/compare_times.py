@@ -6,7 +6,8 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from evalsuite.analysis.compare_rows import Axis, TimeRow, TimeVerdict
+from evalsuite.analysis.compare_axis import Axis
+from evalsuite.analysis.compare_rows import TimeRow, TimeVerdict
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.profiles import Profile
 from evalsuite.analysis.rows import ALPHA

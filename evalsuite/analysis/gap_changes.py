@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalsuite.analysis.alike import Doubts, check_sides
-from evalsuite.analysis.compare_rows import Axis
+from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_sides import LABELS
 from evalsuite.analysis.gap_table import Paired, group_tasks, margin_of, pair, scored
 from evalsuite.analysis.load import Run

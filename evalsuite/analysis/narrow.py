@@ -70,7 +70,9 @@ def narrow(run: Run, part: Part) -> Run:
                 "cells": tuple(cell for cell in manifest.cells if cell.id in kept),
                 "tasks": tasks,
                 "models": {name: one for name, one in manifest.models.items() if _in(part.models, name)},
-                "skips": tuple(s for s in manifest.skips if s.task in tasks and (not s.model or _in(part.models, s.model))),
+                "skips": tuple(
+                    s for s in manifest.skips if s.task in tasks and (not s.model or _in(part.models, s.model))
+                ),
             }
         ),
         results=tuple(r for r in run.results if r.cell.id in kept),

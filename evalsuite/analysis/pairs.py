@@ -10,7 +10,15 @@ from typing import Literal
 import numpy as np
 
 from evalsuite.analysis.compare_rows import Effect, PairRow
-from evalsuite.analysis.gap_table import Paired, detectable_difference, margin_of, needed_items, pair, scored, verdict_of
+from evalsuite.analysis.gap_table import (
+    Paired,
+    detectable_difference,
+    margin_of,
+    needed_items,
+    pair,
+    scored,
+    verdict_of,
+)
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, why_no_items
@@ -69,7 +77,13 @@ class Pairing:
 
 
 def pair_sides(
-    first: Side, second: Side, names: tuple[str, str], *, margin: float | None, model: str | None, form: PromptForm | None
+    first: Side,
+    second: Side,
+    names: tuple[str, str],
+    *,
+    margin: float | None,
+    model: str | None,
+    form: PromptForm | None,
 ) -> Pairing:
     """Return two cells of one task on the items that both have a score of.
 
@@ -128,10 +142,7 @@ def settle(found: Sequence[Pairing], *, sides: Literal[1, 2]) -> tuple[PairRow, 
     nearness = [_p_margin(one, d, sides) for one, d in zip(found, differences, strict=True)]
     corrected, within = holm([d.p for d in differences]), holm(nearness)
     alpha = ALPHA / max(1, sum(p is not None for p in corrected))
-    return tuple(
-        _row(one, d, p, q, alpha)
-        for one, d, p, q in zip(found, differences, corrected, within, strict=True)
-    )
+    return tuple(_row(one, d, p, q, alpha) for one, d, p, q in zip(found, differences, corrected, within, strict=True))
 
 
 def effect_of(difference: PairedDifference) -> Effect | None:

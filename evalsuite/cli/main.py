@@ -12,6 +12,7 @@ from evalsuite import __version__
 from evalsuite.cli import (
     bundle,
     classify_eval,
+    compare,
     doctor,
     export,
     langs,
@@ -71,6 +72,7 @@ for _name, _module in (
     ("spot-check", spot_check),
     ("report", report),
     ("export", export),
+    ("compare", compare),
     ("merge", merge),
     ("bundle", bundle),
     ("doctor", doctor),
