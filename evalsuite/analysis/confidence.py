@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.stats.calibration import CalibrationError, auroc, brier_scores, calibration_error
-from evalsuite.stats.intervals import Estimate, bootstrap_mean, wilson
+from evalsuite.stats.intervals import Estimate, wilson
+from evalsuite.stats.scores import mean_skewed, score_interval
 
 __all__ = ["LEVELS", "Confidence", "Covered", "confidence_of", "probabilities"]
 
@@ -71,10 +72,10 @@ def confidence_of(right: NDArray[np.intp], values: NDArray[np.float64], rng: np.
     hit = (values.argmax(axis=1) == right).astype(np.float64)
     return Confidence(
         n=n,
-        mean=bootstrap_mean(sure, rng, level=1 - ALPHA, resamples=2000),
+        mean=score_interval(sure, level=1 - ALPHA),
         accuracy=wilson(int(hit.sum()), n, level=1 - ALPHA),
         calibration=calibration_error(sure, hit, rng),
-        brier=bootstrap_mean(brier_scores(shares, right), rng, level=1 - ALPHA, resamples=2000),
+        brier=mean_skewed(brier_scores(shares, right), level=1 - ALPHA),
         brier_uniform=1 - 1 / shares.shape[1],
         auroc=auroc(sure, hit, rng),
         covered=tuple(_covered(least, sure, hit) for least in LEVELS),

@@ -13,8 +13,8 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import why_no_items
 from evalsuite.records import BEYOND_CONTEXT, LONG_FAMILY, Cell, CurvePoint, PromptForm, ReadingLabel, Task
-from evalsuite.stats.clusters import cluster_mean
-from evalsuite.stats.intervals import Estimate, bootstrap_mean, ratio_of_means, wilson
+from evalsuite.stats.intervals import Estimate, ratio_of_means
+from evalsuite.stats.scores import score_interval
 from evalsuite.stats.unpaired import newcombe_independent
 from evalsuite.store import RunFolder
 
@@ -99,8 +99,7 @@ def depths(run: Run) -> tuple[DepthRow, ...]:
         whole = pd.concat(frames, ignore_index=True)
         for size, same in whole.groupby("size"):
             scored = same.loc[same["score"].notna()]
-            rng = run.rng("depths", model, group, form.value, str(size))
-            thirds = tuple(_third(scored.loc[scored["third"] == third], rng) for third in range(THIRDS))
+            thirds = tuple(_third(scored.loc[scored["third"] == third]) for third in range(THIRDS))
             rows.append(DepthRow(model, group, form, int(str(size)), int(scored["language"].nunique()), thirds))
     return tuple(rows)
 
@@ -165,7 +164,7 @@ def _rows(
             language=language,
             form=form,
             size=size,
-            estimate=_estimate(same, run.rng("lengths", model, task, form.value, str(size)), why),
+            estimate=_estimate(same, why),
             beyond=len(beyond),
             context=int(beyond.max()) if len(beyond) else None,
             tokens=mean,
@@ -177,21 +176,19 @@ def _rows(
         )
 
 
-def _estimate(frame: pd.DataFrame, rng: np.random.Generator, why: str) -> Estimate:
+def _estimate(frame: pd.DataFrame, why: str) -> Estimate:
     values = frame["score"].dropna().to_numpy(dtype=np.float64)
     if not values.size:
         longer = int((frame["beyond"] > 0).sum())
         reason = f"{longer} items are longer than the model's context" if longer else why
         return Estimate(None, None, None, 0, "", reason)
-    if np.isin(values, (0.0, 1.0)).all():
-        # So few documents (two to five) give a bootstrap of documents no width that can be trusted.
-        return wilson(int(values.sum()), int(values.size), level=1 - ALPHA)
-    return bootstrap_mean(values, rng, level=1 - ALPHA)
+    # Items of one document are taken as independent: two to five documents say nothing of how documents differ.
+    return score_interval(values, level=1 - ALPHA)
 
 
-def _third(frame: pd.DataFrame, rng: np.random.Generator) -> Estimate:
+def _third(frame: pd.DataFrame) -> Estimate:
     values = frame["score"].to_numpy(dtype=np.float64) if len(frame) else np.empty(0)
-    return cluster_mean(values, list(frame["item_id"]) if len(frame) else [], rng, level=1 - ALPHA)
+    return score_interval(values, list(frame["item_id"]) if len(frame) else [], level=1 - ALPHA)
 
 
 def _drop(frame: pd.DataFrame, shortest: pd.DataFrame) -> Estimate:

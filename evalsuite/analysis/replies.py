@@ -12,7 +12,8 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.errors import InputError
 from evalsuite.records import CellStatus, PromptForm, Task
-from evalsuite.stats.intervals import Estimate, bootstrap_mean, wilson
+from evalsuite.stats.intervals import Estimate, wilson
+from evalsuite.stats.scores import mean_skewed
 from evalsuite.store import RunFolder
 
 __all__ = ["ReplyRow", "answer_language", "written_answers", "written_tasks"]
@@ -85,7 +86,6 @@ def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) 
     tokens = [sum(stored["answer_tokens"][i]) if stored["answer_tokens"][i] else None for i in kept]
     expected = answer_language(task)
     wrong, not_told = _languages(texts, expected, run.languages)
-    rng = run.rng("replies", model, task.name, form.value)
     known = np.array([t for t in tokens if t is not None], dtype=np.float64)
     return ReplyRow(
         model=model,
@@ -99,7 +99,7 @@ def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) 
         looping=_share([kind is ReplyKind.LOOPING for kind in kinds]),
         wrong_language=wrong,
         not_told=not_told,
-        tokens=bootstrap_mean(known, rng, level=1 - ALPHA) if known.size else _missing("no token counts"),
+        tokens=mean_skewed(known, level=1 - ALPHA) if known.size else _missing("no token counts"),
         at_limit=_at_limit(tokens, [_limit(stored["arguments"][i]) for i in kept]),
     )
 

@@ -12,8 +12,8 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS, right_choices
 from evalsuite.analysis.rows import ALPHA, Alternative, AnswerSpread, Scale, ScoreRow, split_fix
 from evalsuite.records import CellStatus, PromptForm, Task
-from evalsuite.stats.clusters import cluster_mean
-from evalsuite.stats.intervals import Estimate, bootstrap_mean, wilson
+from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.scores import score_interval
 
 __all__ = ["scale_of", "score_of", "scores", "why_no_items"]
 
@@ -83,26 +83,17 @@ def _row(run: Run, model: str, task: Task, form: PromptForm) -> ScoreRow:
 def score_of(run: Run, model: str, task: str, form: PromptForm) -> Estimate:
     """Return the score of a cell with its interval, or why it has none.
 
-    Items that share something get a bootstrap of clusters; other scores of 0 and 1 Wilson's interval, the rest a
-    bootstrap of items.
+    The interval is that of `score_interval`: it respects clusters of items, and fits the kind of score.
     """
     result = run.result(model, task, form)
     frame = run.frames.get(result.cell.id) if result else None
     values = _known(frame, "score")
     if frame is None or not values.size:
         return Estimate(None, None, None, 0, "", why_no_items(run, model, task, form))
-    raw = run.group_of(task) in run.raw_groups
-    if raw and values.size > 1 and (values == values[0]).all():
-        reason = "all items score the same, so that a bootstrap has no width"
-        return Estimate(float(values[0]), None, None, int(values.size), "bootstrap", reason)
     clusters = list(frame.loc[frame["score"].notna(), "cluster"])
-    rng = run.rng("score", model, task, form.value)
-    # Items that do not all name their cluster, or that all stand alone, are taken one by one.
-    if all(c is not None for c in clusters) and len(set(clusters)) < len(clusters):
-        return cluster_mean(values, clusters, rng, level=1 - ALPHA)
-    if not raw and _is_binary(values):
-        return wilson(int(values.sum()), int(values.size), level=1 - ALPHA)
-    return bootstrap_mean(values, rng, level=1 - ALPHA)
+    # Items that do not all name their cluster are taken one by one.
+    known = clusters if all(c is not None for c in clusters) else None
+    return score_interval(values, known, level=1 - ALPHA, share=run.group_of(task) not in run.raw_groups)
 
 
 def _is_binary(values: NDArray[np.float64]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.estimate import Estimate
 
 __all__ = ["BINS", "CalibrationError", "auroc", "brier_scores", "calibration_error"]
 

@@ -1,19 +1,21 @@
-"""Point estimates with 95 % intervals for one sample: a proportion, a mean, a ratio of two means."""
+"""Intervals for one sample: a proportion, a mean, a ratio of two means."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.stats.bootstrap import bootstrap
+from evalsuite.stats.estimate import Estimate
+
 __all__ = [
     "Estimate",
     "bootstrap_mean",
+    "clopper_pearson",
     "geometric_ratio",
-    "percentile_interval",
     "ratio_of_means",
     "wilson",
     "wilson_bounds",
@@ -21,27 +23,6 @@ __all__ = [
 
 _LEAST_RATIOS = 3
 """With two, Student's t has one degree of freedom: an interval over orders of magnitude says nothing."""
-_BLOCK_VALUES = 2_000_000
-"""Values drawn at once by a bootstrap: bounds its memory to some tens of megabytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number with its interval, or the reason why one of them is missing.
-
-    `value` may be known while the interval is not (one item); `reason` then says why.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    method: str
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.value is None or self.low is None or self.high is None) != (self.reason is not None):
-            raise ValueError("an estimate is whole, or has a reason for what it lacks; not both, not neither")
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95) -> Estimate:
@@ -67,17 +48,53 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Estimate:
     return Estimate(successes / n, low, high, n, method)
 
 
-def wilson_bounds(successes: int, n: int, level: float) -> tuple[float, float]:
-    """Return the two ends of Wilson's interval; `n` is at least 1."""
-    z = _normal_quantile(level)
+def wilson_bounds(successes: float, n: float, level: float, *, quantile: float | None = None) -> tuple[float, float]:
+    """Return the two ends of Wilson's interval.
+
+    Args:
+        successes: Items that were right; need not be whole where `n` is an effective number of items.
+        n: Items, more than 0.
+        level: Coverage of the interval.
+        quantile: In place of the normal quantile of `level` (Student's t, where a variance was estimated).
+    """
+    z = _normal_quantile(level) if quantile is None else quantile
     p = successes / n
     centre = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    half = z * math.sqrt(max(0.0, p * (1 - p) / n + z * z / (4 * n * n)))
     scale = 1 + z * z / n
     # At the edges the formula is exactly 0 or 1; rounding would leave 1e-17 or 0.9999999999.
     low = 0.0 if successes == 0 else (centre - half) / scale
     high = 1.0 if successes == n else (centre + half) / scale
     return low, high
+
+
+def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Estimate:
+    """Return a proportion with the exact interval, which holds the true share at least as often as it says.
+
+    Source: C. J. Clopper and E. S. Pearson (1934), Biometrika 26, 404-413, from quantiles of the beta distribution.
+    It is wider than Wilson's: take it where a guarantee counts more than width.
+
+    Args:
+        successes: Number of items that were right.
+        n: Number of items.
+        level: Least coverage of the interval.
+
+    Raises:
+        ValueError: `successes` is not between 0 and `n`, or `level` not between 0 and 1.
+    """
+    from scipy import stats
+
+    method = "clopper-pearson"
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n} items")
+    if not 0 < level < 1:
+        raise ValueError(f"level {level} is not between 0 and 1")
+    if n == 0:
+        return Estimate(None, None, None, 0, method, "no items")
+    tail = (1 - level) / 2
+    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
+    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    return Estimate(successes / n, low, high, n, method)
 
 
 def bootstrap_mean(
@@ -98,32 +115,10 @@ def bootstrap_mean(
         resamples: Number of bootstrap samples.
     """
     data = np.asarray(values, dtype=np.float64)
-    method = "bootstrap"
-    if data.size == 0:
-        return Estimate(None, None, None, 0, method, "no items")
-    mean = float(data.mean())
-    if data.size == 1:
-        return Estimate(mean, None, None, 1, method, "one item has no interval")
-    low, high = percentile_interval(data, lambda sample: sample.mean(axis=1), rng, level, resamples)
-    return Estimate(mean, low, high, int(data.size), method)
-
-
-def percentile_interval(
-    data: NDArray[np.float64],
-    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    rng: np.random.Generator,
-    level: float,
-    resamples: int,
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of a statistic of the rows of a sample matrix."""
-    block = max(1, min(resamples, _BLOCK_VALUES // data.size))
-    found: list[NDArray[np.float64]] = []
-    for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        found.append(statistic(data[rng.integers(0, data.size, size=(rows, data.size))]))
-    tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(found), [tail, 1 - tail])
-    return float(low), float(high)
+    return bootstrap(
+        data, lambda sample: sample.mean(axis=1), rng, method="percentile", level=level, resamples=resamples,
+        vectorised=True,
+    )  # fmt: skip
 
 
 def ratio_of_means(

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.bootstrap import resampled
+from evalsuite.stats.estimate import Estimate
 
 __all__ = ["mean_t", "quantile", "ratio_of_medians", "values_for_interval", "values_for_quantile"]
-
-_BLOCK_VALUES = 2_000_000
-"""Values drawn at once by a bootstrap: bounds its memory to some tens of megabytes."""
 
 
 def quantile(values: Sequence[float] | NDArray[np.float64], q: float, *, level: float = 0.95) -> Estimate:
@@ -157,20 +155,11 @@ def ratio_of_medians(
     ratio = float(np.median(top)) / base
     if n < needed:
         return Estimate(ratio, None, None, n, method, f"{_count(n)}, {needed} needed for a {100 * level:g} % interval")
-    tops, bottoms = _medians(top, rng, resamples), _medians(bottom, rng, resamples)
+    tops, bottoms = (resampled(side, lambda s: np.median(s, axis=1), rng, resamples) for side in (top, bottom))
     if float(bottoms.min()) <= 0:
         return Estimate(ratio, None, None, n, method, "the reference's median may be 0: the ratio has no upper end")
     low, high = np.quantile(tops / bottoms, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(ratio, float(low), float(high), n, method)
-
-
-def _medians(data: NDArray[np.float64], rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
-    block = max(1, min(resamples, _BLOCK_VALUES // data.size))
-    found = []
-    for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        found.append(np.median(data[rng.integers(0, data.size, size=(rows, data.size))], axis=1))
-    return np.concatenate(found)
 
 
 def _finite(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.estimate import Estimate
 
 __all__ = ["drawn_interval", "resampled_rows", "stratified_weights"]
 
