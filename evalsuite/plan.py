@@ -236,8 +236,9 @@ def _items(task: Task, finder: DataFinder, sweep: Sweep, limit: int | None, *, d
     split = finder.load(located)[task.data.split]
     indices = sample(finder.item_ids(located), limit, sweep.seed)
     probe = range(0, len(split), max(1, len(split) // 20))
-    asked = asked_columns(located) or set(split.column_names)
-    rows = split.select_columns([column for column in split.column_names if column in asked] or split.column_names)
+    asked = asked_columns(located)
+    # A name that is no column is made from others by the task's own function.
+    rows = split.select_columns(sorted(asked)) if asked and asked <= set(split.column_names) else split
     size = sum(len(str(value).encode()) for i in probe for value in rows[i].values()) / max(1, len(probe))
     return _TaskItems(located, indices, len(split), size)
 

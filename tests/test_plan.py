@@ -43,6 +43,16 @@ def test_a_sample_has_the_same_items_in_every_language(catalog):
         assert drawn[0] == drawn[1]
 
 
+def test_what_a_task_makes_from_its_columns_is_counted(catalog):
+    # The prompts of `choice` are put together from premise and endings by the task itself.
+    plan = make_plan(sweep(tasks=["choice"]), catalog, DataFinder(), planned())
+    for code in ("en", "eu"):
+        cell = next(c for c in plan.cells if c.task == f"choice_{code}")
+        rows = DataFinder().load(plan.tasks[cell.task])["test"]
+        least = sum(len(row["premise"].encode()) for row in rows) / 4
+        assert plan.estimates[cell.id].tokens > least
+
+
 def test_samples_follow_the_seed_and_nest():
     ids = [f"item-{i}" for i in range(100)]
     assert sample(ids, None, 1) == tuple(range(100))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["tango_interval", "tango_z"]
+__all__ = ["tango_interval", "tango_statistics", "tango_z"]
 
 _EDGE = 1e-12
 
@@ -15,7 +16,7 @@ def tango_z(only_first: float, only_second: float, n: float, difference: float) 
     (b - c - n d) / sqrt(n (2 q + d (1 - d))), where q is the share of items that only the second got right which is
     most likely if the difference is d. With d = 0 it is McNemar's statistic without correction. Source: T. Tango
     (1998), Equivalence test and confidence interval for the difference in proportions for the paired-sample design,
-    Stat. Med. 17, 891-908, equations 12 to 15.
+    Stat. Med. 17, 891-908.
 
     Args:
         only_first: Items that only the first got right (b); need not be whole where `n` is an effective number.
@@ -30,14 +31,24 @@ def tango_z(only_first: float, only_second: float, n: float, difference: float) 
         raise ValueError(f"{only_first} and {only_second} items of {n} cannot be right on one side only")
     if not -1 < difference < 1:
         raise ValueError(f"a difference of {difference} is not between -1 and 1")
+    return float(tango_statistics(np.float64(only_first), np.float64(only_second), n, difference))
+
+
+def tango_statistics(
+    only_first: NDArray[np.float64] | np.float64,
+    only_second: NDArray[np.float64] | np.float64,
+    n: float,
+    difference: float,
+) -> NDArray[np.float64]:
+    """Return `tango_z` of many counts at once; counts are not checked."""
     a = 2 * n
     b = difference * (2 * n - only_first + only_second) - only_first - only_second
     c = -only_second * difference * (1 - difference)
-    q = (math.sqrt(max(0.0, b * b - 4 * a * c)) - b) / (2 * a)
+    q = (np.sqrt(np.maximum(0.0, b * b - 4 * a * c)) - b) / (2 * a)
     variance = n * (2 * q + difference * (1 - difference))
     excess = only_first - only_second - n * difference
     # Without an item that differs, the variance is 0 where no difference is tested.
-    return excess / math.sqrt(variance) if variance > 0 else 0.0
+    return np.asarray(np.where(variance > 0, excess / np.sqrt(np.where(variance > 0, variance, 1.0)), 0.0))
 
 
 def tango_interval(

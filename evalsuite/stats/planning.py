@@ -1,0 +1,320 @@
+"""How many items a comparison needs, and what a number of items can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.stats.intervals import wilson_bounds
+from evalsuite.stats.tango import tango_statistics, tango_z
+
+__all__ = [
+    "MOST_ITEMS",
+    "items_for_difference",
+    "items_for_margin",
+    "items_for_real",
+    "items_for_width",
+    "minimum_detectable",
+    "power_mcnemar",
+    "power_non_inferiority",
+]
+
+MOST_ITEMS = 1_000_000
+"""No plan asks for more: beyond it the answer is none."""
+
+_RARE = 7.0
+"""Standard deviations from the mean beyond which a count is not looked at: their chance is below 1e-11."""
+_FAR = 30.0
+"""Noncentrality beyond which the t distribution is not computed: found where it is above the critical value."""
+_MANY = 5000
+"""Items from which on the saw of a power is too fine to matter."""
+
+
+def power_mcnemar(n: int, only_first: float, only_second: float, *, alpha: float = 0.05) -> float:
+    """Return how often the exact two-sided McNemar test is significant.
+
+    Unconditional: the number of items that differ is binomial (n, only_first + only_second), and given it the number that
+    the first won is binomial too; both are summed exactly. Source: S. W. Duffy (1984), Biometrics 40, 1005-1015.
+
+    Args:
+        n: Items.
+        only_first: Share of all items that only the first gets right, 0 to 1.
+        only_second: Share of all items that only the second gets right.
+        alpha: Level of the test.
+
+    Raises:
+        ValueError: A share, the level or the number of items is impossible.
+    """
+    from scipy import stats
+
+    _check(n, only_first, only_second, alpha)
+    discordant = only_first + only_second
+    if discordant == 0:
+        return 0.0
+    counts, chance = _likely_counts(n, discordant)
+    least = stats.binom.ppf(alpha / 2, counts, 0.5)
+    # The largest number of wins, of the side that won fewer, at which the test still rejects.
+    least = np.where(stats.binom.cdf(least, counts, 0.5) <= alpha / 2, least, least - 1)
+    share = only_first / discordant
+    rejected = stats.binom.cdf(least, counts, share) + stats.binom.sf(counts - least - 1, counts, share)
+    return float(min(1.0, (chance * np.where(least >= 0, rejected, 0.0)).sum()))
+
+
+def minimum_detectable(n: int, discordant: float, *, alpha: float = 0.05, power: float = 0.8) -> float | None:
+    """Return the smallest difference that the exact McNemar test finds with a given power.
+
+    Args:
+        n: Items.
+        discordant: Share of items that only one side gets right, either side; above 0.
+        alpha: Level of the test, two-sided.
+        power: How often it is to be found.
+
+    Returns:
+        The difference, in share units (0.05 is five points of accuracy); none where even the largest possible one, all
+        that differ won by one side, is found less often.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    _check_discordant(discordant)
+    _check_power(power)
+
+    def found(difference: float) -> float:
+        return power_mcnemar(n, (discordant + difference) / 2, (discordant - difference) / 2, alpha=alpha)
+
+    low, high = 0.0, discordant
+    if found(high) < power:
+        return None
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) >= power else (middle, high)
+    return high
+
+
+def items_for_difference(
+    difference: float, discordant: float, *, alpha: float = 0.05, power: float = 0.8
+) -> int | None:
+    """Return how many items the exact McNemar test needs to find a difference with a given power.
+
+    Args:
+        difference: Share of the first minus share of the second; not 0.
+        discordant: Share of items that only one side gets right; at least as large as the difference.
+        alpha: Level of the test, two-sided.
+        power: How often it is to be found.
+
+    Returns:
+        The least number from which on the power is reached, none above a million.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    _check_discordant(discordant)
+    _check_power(power)
+    size = abs(difference)
+    if not 0 < size <= discordant:
+        raise ValueError(f"a difference of {difference} is not between 0 and the share that differs, {discordant}")
+    shares = (discordant + size) / 2, (discordant - size) / 2
+    return _least(lambda n: power_mcnemar(n, *shares, alpha=alpha) >= power)
+
+
+def power_non_inferiority(
+    n: int, only_first: float, only_second: float, margin: float, *, alpha: float = 0.05
+) -> float:
+    """Return how often Tango's one-sided test shows that the first is less than the margin worse.
+
+    Exact: the sum over the number of items that differ of the binomial chance that the first won enough of them.
+
+    Args:
+        n: Items.
+        only_first: Share of all items that only the first gets right, 0 to 1.
+        only_second: Share of all items that only the second gets right.
+        margin: The loss that would matter, between 0 and 1.
+        alpha: Level of the test, one-sided.
+
+    Raises:
+        ValueError: A share, the level, the margin or the number of items is impossible.
+    """
+    from statistics import NormalDist
+
+    from scipy import stats
+
+    _check(n, only_first, only_second, alpha)
+    _check_margin(margin)
+    critical = NormalDist().inv_cdf(1 - alpha)
+    discordant = only_first + only_second
+    if discordant == 0:
+        return float(tango_z(0, 0, n, -margin) >= critical)
+    counts, chance = _likely_counts(n, discordant)
+    # The least number of wins that shows it, for each number of items that differ: the statistic rises with the wins.
+    low, high = np.full(counts.size, -1), counts + 1
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        shown = (
+            tango_statistics(middle.astype(np.float64), (counts - middle).astype(np.float64), n, -margin) >= critical
+        )
+        moving = high - low > 1
+        low, high = np.where(moving & ~shown, middle, low), np.where(moving & shown, middle, high)
+    return float(min(1.0, (chance * stats.binom.sf(high - 1, counts, only_first / discordant)).sum()))
+
+
+def items_for_margin(
+    margin: float, discordant: float, *, true_difference: float = 0.0, alpha: float = 0.05, power: float = 0.8
+) -> int | None:
+    """Return how many items Tango's test needs to show that the first is less than the margin worse.
+
+    The number is found by the exact power (`power_non_inferiority`).
+
+    Args:
+        margin: The loss that would matter, between 0 and 1.
+        discordant: Share of items that only one side gets right, either side; at least as large as the true difference.
+        true_difference: What is in truth the share of the first minus the share of the second; above -margin.
+        alpha: Level of the test, one-sided.
+        power: How often it is to be shown.
+
+    Returns:
+        The least number from which on the power is reached, none above a million.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    _check_margin(margin)
+    _check_discordant(discordant)
+    _check_power(power)
+    if not -margin < true_difference <= discordant or abs(true_difference) > discordant:
+        raise ValueError(
+            f"a true difference of {true_difference} is not above -{margin}, or larger than the share that differs, "
+            f"{discordant}"
+        )
+    shares = (discordant + true_difference) / 2, (discordant - true_difference) / 2
+    return _least(lambda n: power_non_inferiority(n, *shares, margin, alpha=alpha) >= power)
+
+
+def items_for_real(
+    se_per_item: float, difference_or_margin: float, *, alpha: float = 0.05, power: float = 0.8, one_sided: bool = False
+) -> int | None:
+    """Return how many items a t test of paired differences of scores needs.
+
+    The power is exact for normal differences, from the noncentral t distribution: J. Cohen (1988), Statistical Power
+    Analysis, 2nd ed., chapter 2.
+
+    Args:
+        se_per_item: Standard deviation of the difference of one item (the standard error of a pilot times the root of
+            its number of items), in units of the score.
+        difference_or_margin: The difference that is to be found, or with `one_sided` the margin plus the true difference.
+        alpha: Level of the test.
+        power: How often it is to be found, or shown.
+        one_sided: Of a test of non-inferiority.
+
+    Returns:
+        The least number, two or more; none above a million.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    from scipy import stats
+
+    _check_power(power)
+    _check_share("alpha", alpha)
+    size = abs(difference_or_margin) if not one_sided else difference_or_margin
+    if not se_per_item > 0 or not size > 0:
+        raise ValueError(f"a difference of {difference_or_margin} with a deviation of {se_per_item} cannot be found")
+    tail = alpha if one_sided else alpha / 2
+
+    def enough(n: int) -> bool:
+        df, shift = n - 1, size / se_per_item * math.sqrt(n)
+        critical = float(stats.t.ppf(1 - tail, df))
+        if shift > _FAR:
+            return shift > critical
+        found = float(stats.nct.sf(critical, df, shift))
+        # The wrong side counts as found in a two-sided test, as everywhere; far from zero its chance is nothing.
+        if not one_sided and shift < _RARE:
+            found += float(stats.nct.cdf(-critical, df, shift))
+        return found >= power
+
+    return _least(enough, first=2)
+
+
+def items_for_width(share: float, half_width: float, level: float = 0.95) -> int | None:
+    """Return how many items Wilson's interval of a share needs to be this narrow.
+
+    Args:
+        share: The share that is expected, 0 to 1 (0.5 asks for most).
+        half_width: Half the width of the interval, above 0 (0.05 is five points of accuracy).
+        level: Coverage of the interval.
+
+    Returns:
+        The least number, none above a million.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    if not 0 <= share <= 1 or not half_width > 0:
+        raise ValueError(f"a share of {share} with half a width of {half_width} cannot be planned for")
+    _check_share("level", level)
+
+    def narrow(n: int) -> bool:
+        low, high = wilson_bounds(share * n, n, level)
+        return (high - low) / 2 <= half_width
+
+    return _least(narrow)
+
+
+def _likely_counts(n: int, share: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the binomial counts that may occur, and how likely each is."""
+    from scipy import stats
+
+    reach = _RARE * math.sqrt(n * share * (1 - share)) + 2 * _RARE
+    counts = np.arange(max(0, math.floor(n * share - reach)), min(n, math.ceil(n * share + reach)) + 1)
+    return counts, np.asarray(stats.binom.pmf(counts, n, share), dtype=np.float64)
+
+
+def _least(enough: Callable[[int], bool], *, first: int = 1) -> int | None:
+    """Return the least number of items from which on there are enough; none above the most.
+
+    Counts are whole, so that power is a saw: a number may be enough and the next one not. Past a number that is enough
+    the next ones are looked at too, a twentieth as many again up to 50, and 8 where there are thousands.
+    """
+    low, high = first - 1, first
+    while not enough(high):
+        if high >= MOST_ITEMS:
+            return None
+        low, high = high, min(2 * high, MOST_ITEMS)
+    while True:
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if enough(middle) else (middle, high)
+        end = min(high + (8 if high > _MANY else max(2, min(50, high // 20))), MOST_ITEMS)
+        short = next((n for n in range(end, high, -1) if not enough(n)), None)
+        if short is None:
+            return high
+        if short >= MOST_ITEMS:
+            return None
+        low, high = short, short + 1
+
+
+def _check(n: int, only_first: float, only_second: float, alpha: float) -> None:
+    if n < 0 or min(only_first, only_second) < 0 or only_first + only_second > 1 + 1e-12:
+        raise ValueError(f"{n} items, of which {only_first} and {only_second} are right on one side only, cannot be")
+    _check_share("alpha", alpha)
+
+
+def _check_discordant(discordant: float) -> None:
+    if not 0 < discordant <= 1:
+        raise ValueError(f"a share that differs of {discordant} is not above 0 and at most 1")
+
+
+def _check_margin(margin: float) -> None:
+    if not 0 < margin < 1:
+        raise ValueError(f"a margin of {margin} is not above 0 and below 1")
+
+
+def _check_power(power: float) -> None:
+    _check_share("power", power)
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"{name} {value} is not between 0 and 1")
