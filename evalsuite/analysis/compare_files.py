@@ -16,6 +16,7 @@ from evalsuite.analysis.compare_text import (
     about_runs,
     explained,
     missing_told,
+    not_compared,
     pair_cells,
     time_cells,
 )
@@ -89,12 +90,12 @@ def comparison_markdown(comparison: Comparison) -> str:
     parts = [f"# Comparison by {comparison.by.value}"]
     parts += [f"> **Warning.** {warning}." for warning in comparison.warnings]
     parts.append("\n".join(f"- {line}" for line in about_runs(comparison)))
-    if comparison.pairs:
-        parts += ["## Scores", table(HEADS, [pair_cells(row) for row in comparison.pairs], left=3)]
+    shown = [pair_cells(row) for row in comparison.pairs if row.verdict is not None]
+    parts += ["## Scores", table(HEADS, shown, left=3)] if shown else []
     if comparison.times:
         parts += ["## Times", table(TIME_HEADS, [time_cells(row) for row in comparison.times], left=3)]
     parts += ["## How to read it", *explained(comparison)]
-    extra = [*comparison.notes, *missing_told(comparison)]
+    extra = [*not_compared(comparison.pairs), *comparison.notes, *missing_told(comparison)]
     parts += ["## Notes", "\n".join(f"- {line}" for line in extra)] if extra else []
     return "\n\n".join(parts) + "\n"
 

@@ -51,7 +51,7 @@ def timed_pairs(runs: Sequence[Run], by: Axis, reference: str | None = None) -> 
         return
     labels = labels_of(runs)
     sides = [
-        [Timed(run, label, profile, _timed_name(run, label, profile.facts.cell.model)) for profile in run.profiles]
+        [Timed(run, label, profile, _timed_name(label, profile.facts.cell.model)) for profile in run.profiles]
         for run, label in zip(runs, labels, strict=True)
     ]
     pairs = combinations(sides[0], 2) if len(runs) == 1 else product(*sides)
@@ -91,7 +91,8 @@ def _models(runs: Sequence[Run], task: str, by: Axis, reference: str | None) -> 
             for run, label, form in zip(runs, labels, forms, strict=True)
         ]
         if len(runs) == 1:
-            for first, second in combinations(sides[0], 2):
+            # One run holds the scores of a model once, whatever devices it was profiled on.
+            for first, second in combinations(sides[0], 2) if by is not Axis.DEVICE else ():
                 models = (first.run.manifest.models[first.model], second.run.manifest.models[second.model])
                 if _wanted(models, by, reference):
                     yield _ordered(first, second, models, by, reference)
@@ -162,7 +163,7 @@ def _between(first: Timed, second: Timed, runs: Sequence[Run], by: Axis, referen
     return by is not Axis.DEVICE and not alone and _wanted(models, by, reference)
 
 
-def _timed_name(run: Run, label: str, model: str) -> str:
+def _timed_name(label: str, model: str) -> str:
     return f"{model} ({label})" if label else model
 
 

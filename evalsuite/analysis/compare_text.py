@@ -16,11 +16,13 @@ __all__ = [
     "about_runs",
     "explained",
     "missing_told",
+    "not_compared",
     "pair_cells",
     "pair_lines",
     "signed_number",
     "time_cells",
     "time_lines",
+    "what_of",
 ]
 
 HEADS = ("what", "first", "second", "n", "scores", "difference (95 % interval)", "p", "p Holm", "effect", "verdict")
@@ -43,9 +45,9 @@ _LISTED = 8
 def pair_cells(row: PairRow) -> tuple[str, ...]:
     """Return the cells of a row of scores, under `HEADS`."""
     d, show = row.difference, shown(row.scale)
-    scores = MISSING if d.first is None or d.second is None else f"{show(d.first)} / {show(d.second)}"
+    scores = MISSING if d.first is None or d.second is None else _minus(f"{show(d.first)} / {show(d.second)}")
     return (
-        _what(row),
+        what_of(row),
         row.first,
         row.second,
         _count(row),
@@ -61,15 +63,12 @@ def pair_cells(row: PairRow) -> tuple[str, ...]:
 def pair_lines(row: PairRow) -> list[str]:
     """Return a row of scores as some short lines, for a narrow terminal."""
     about, first, second, n, scores, difference, p, holm, effect, verdict = pair_cells(row)
-    if row.difference.difference is None:
-        return [f"{about}: {first} against {second}", f"  {verdict}"]
-    lines = [
+    return [
         f"{about}: {first} against {second}",
         f"  {verdict}",
         f"  {difference}; scores {scores}; n {n}",
         f"  p {p}, Holm {holm}; {effect}",
     ]
-    return lines
 
 
 def time_cells(row: TimeRow) -> tuple[str, ...]:
@@ -148,14 +147,31 @@ def signed_number(value: float, scale: Scale) -> str:
     text = shown(scale)(value)
     if not float(text):
         return text.removeprefix("-")
-    return text.replace("-", _MINUS) if text.startswith("-") else f"+{text}"
+    return _minus(text) if text.startswith("-") else f"+{text}"
+
+
+def not_compared(rows: Sequence[PairRow]) -> list[str]:
+    """Return a sentence for every reason why something was not compared, with what it is true of."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.verdict is None:
+            found.setdefault(row.reason or "no reason is known", []).append(f"{row.task or row.group} ({row.first})")
+    return [
+        f"{len(about)} not compared: {reason}: {_listed(list(dict.fromkeys(about)))}."
+        for reason, about in found.items()
+    ]
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", _MINUS)
 
 
 def _one_sided(by: Axis) -> bool:
     return by in {Axis.LANGUAGE, Axis.QUANTISATION}
 
 
-def _what(row: PairRow) -> str:
+def what_of(row: PairRow) -> str:
+    """Return what both sides of a row have in common."""
     parts = [row.task or row.group]
     # Where the language is what differs, it stands among the sides.
     parts += [row.model] if row.model else []
@@ -186,7 +202,7 @@ def _effect(effect: Effect | None) -> str:
     name = "OR" if effect.name == "odds ratio" else effect.name
     value = "∞" if effect.value is None and effect.low is not None else _two(effect.value)
     ends = "" if effect.low is None and effect.high is None else f" ({_two(effect.low)} to {_two(effect.high, '∞')})"
-    return f"{name} {value}{ends}"
+    return _minus(f"{name} {value}{ends}")
 
 
 def _verdict(row: PairRow) -> str:
@@ -194,7 +210,7 @@ def _verdict(row: PairRow) -> str:
         return f"{MISSING} {row.reason or 'not compared'}"
     told = f"{_SYMBOLS[row.verdict]} {row.verdict.value}"
     if row.verdict is Verdict.INCONCLUSIVE:
-        told += f": about {row.needed:,} items would settle it" if row.needed else ": more items than can be had"
+        told += f": {_unsettled(row)}"
     if row.agreement is not None and row.agreement.value is not None:
         told += f"; {100 * row.agreement.value:.1f} % same answers"
     return told
@@ -205,12 +221,22 @@ def _time_verdict(row: TimeRow) -> str:
         return f"{MISSING} {row.reason or 'not compared'}"
     told = f"{_SYMBOLS[row.verdict]} {row.verdict.value}"
     if row.verdict is TimeVerdict.INCONCLUSIVE:
-        told += (
-            f": about {row.needed:,} requests would settle it"
-            if row.needed
-            else f": {row.reason or 'measure more rounds'}"
-        )
+        told += f": {row.reason}" if row.reason else f": {_more(row.needed, row.first_n, 'requests')}"
     return told
+
+
+def _unsettled(row: PairRow) -> str:
+    d = row.difference
+    if d.only_first == d.only_second == 0:
+        return f"the same on all {d.n} items; {_more(row.needed, d.n, 'items')}"
+    return d.reason if row.needed is None and d.reason else _more(row.needed, d.n, "items")
+
+
+def _more(needed: int | None, n: int, unit: str) -> str:
+    """Return how many would settle it. What was seen may be enough four times in five, and this be the fifth."""
+    if needed is None:
+        return f"no number of {unit} up to a million would settle it"
+    return f"about {needed:,} {unit} would settle it" if needed > n else f"a few more {unit} would settle it"
 
 
 def _ratio(ratio: Estimate) -> str:

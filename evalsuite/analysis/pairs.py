@@ -142,7 +142,9 @@ def settle(found: Sequence[Pairing], *, sides: Literal[1, 2]) -> tuple[PairRow, 
     nearness = [_p_margin(one, d, sides) for one, d in zip(found, differences, strict=True)]
     corrected, within = holm([d.p for d in differences]), holm(nearness)
     alpha = ALPHA / max(1, sum(p is not None for p in corrected))
-    return tuple(_row(one, d, p, q, alpha) for one, d, p, q in zip(found, differences, corrected, within, strict=True))
+    return tuple(
+        _row(one, d, (p, q), alpha, sides) for one, d, p, q in zip(found, differences, corrected, within, strict=True)
+    )
 
 
 def effect_of(difference: PairedDifference) -> Effect | None:
@@ -171,7 +173,14 @@ def _p_margin(one: Pairing, difference: PairedDifference, sides: Literal[1, 2]) 
     return test(one.paired.first, one.paired.second, one.margin, clusters=one.paired.clusters)
 
 
-def _row(one: Pairing, difference: PairedDifference, p: float | None, p_margin: float | None, alpha: float) -> PairRow:
+def _row(
+    one: Pairing,
+    difference: PairedDifference,
+    p_values: tuple[float | None, float | None],
+    alpha: float,
+    sides: Literal[1, 2],
+) -> PairRow:
+    p, p_margin = p_values
     verdict = verdict_of(difference, p, p_margin)
     return PairRow(
         group=one.group,
@@ -193,7 +202,7 @@ def _row(one: Pairing, difference: PairedDifference, p: float | None, p_margin: 
         p_margin=p_margin,
         verdict=verdict,
         reason=one.reason or difference.reason,
-        needed=needed_items(difference, one.margin, alpha) if verdict is Verdict.INCONCLUSIVE else None,
+        needed=needed_items(difference, one.margin, alpha, sides=sides) if verdict is Verdict.INCONCLUSIVE else None,
         detectable=detectable_difference(difference, alpha) if verdict is not None else None,
     )
 

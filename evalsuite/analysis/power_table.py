@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_rows import Comparison, PairRow
 from evalsuite.analysis.gap_table import differing_share
-from evalsuite.analysis.rows import ALPHA, Scale, Verdict
+from evalsuite.analysis.rows import ALPHA
 from evalsuite.errors import InputError
 from evalsuite.stats.intervals import wilson_bounds
 from evalsuite.stats.paired import newcombe_paired

@@ -15,17 +15,20 @@ from evalsuite.analysis.compare_text import (
     about_runs,
     explained,
     missing_told,
+    not_compared,
     pair_cells,
     pair_lines,
     time_cells,
     time_lines,
 )
+from evalsuite.analysis.power_table import PowerRow, power_rows
+from evalsuite.analysis.power_text import POWER_HEADS, power_cells, power_explained, power_lines
 from evalsuite.cli.output import WIDE
 
-__all__ = ["show_comparison"]
+__all__ = ["show_comparison", "show_power"]
 
 _LEFT = ("what", "first", "second", "verdict")
-_Row = TypeVar("_Row", PairRow, TimeRow)
+_Row = TypeVar("_Row", PairRow, TimeRow, PowerRow)
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -36,13 +39,28 @@ def show_comparison(comparison: Comparison) -> None:
         console.print(f"WARNING, compared by --force: {warning}")
     for line in about_runs(comparison):
         console.print(line)
-    if comparison.pairs:
+    compared = [row for row in comparison.pairs if row.verdict is not None]
+    if compared:
         title = f"scores by {comparison.by.value}"
-        _show(console, title, comparison.pairs, HEADS, (pair_cells, pair_lines), lambda row: row.group)
+        _show(console, title, compared, HEADS, (pair_cells, pair_lines), lambda row: row.group)
     if comparison.times:
         title = f"times by {comparison.by.value}"
         _show(console, title, comparison.times, TIME_HEADS, (time_cells, time_lines), lambda row: row.kind.value)
-    for line in (*explained(comparison), *(f"note: {note}" for note in comparison.notes), *missing_told(comparison)):
+    notes = (f"note: {note}" for note in comparison.notes)
+    for line in (*explained(comparison), *not_compared(comparison.pairs), *notes, *missing_told(comparison)):
+        console.print(line)
+
+
+def show_power(comparison: Comparison) -> None:
+    """Print what the items of each comparison of a run can show to standard output."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    for line in about_runs(comparison):
+        console.print(line)
+    rows = [power for power in power_rows(comparison) if power.row.verdict is not None]
+    title = f"what the items can show, by {comparison.by.value}"
+    if rows:
+        _show(console, title, rows, POWER_HEADS, (power_cells, power_lines), lambda power: power.row.group)
+    for line in (*power_explained(comparison), *not_compared(comparison.pairs)):
         console.print(line)
 
 
