@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.markdown_labels import label_parts, length_parts
+from evalsuite.analysis.markdown_quantisation import quantisation_parts
 from evalsuite.analysis.markdown_text import (
     MISSING,
     flat,
@@ -49,8 +50,8 @@ def write_accuracy_table(run: Run) -> str:
     """Return the accuracies of a run as Markdown.
 
     First what was measured, with what; then for each family and task group a table of languages × models and one of
-    the other scorings; then, where the run has them, other wordings, orders of options, translations as corpora, and
-    what became of written answers.
+    the other scorings; then, where the run has them, other wordings, orders of options, translations as corpora, what
+    became of written answers, and what quantisation costs.
     """
     return _Writer(run, analyse(run)).document()
 
@@ -63,6 +64,7 @@ class _Writer:
         parts = [*self._header(), *self._accuracy(), *self._wordings(), *self._orders()]
         parts += label_parts(self._tables, self._language, self._series)
         parts += length_parts(self._tables, self._language, self._series)
+        parts += quantisation_parts(self._run, self._tables, self._language, self._series)
         parts += [*self._translations(), *self._replies(), *self._holes()]
         return "\n\n".join(parts) + "\n"
 
