@@ -87,13 +87,16 @@ def check_sides(first: Side, second: Side, by: Axis, doubts: Doubts) -> None:
         return
     one, other = first.run.manifest, second.run.manifest
     doubts.add(unlike_tasks(one.tasks[first.task], other.tasks[second.task]))
+    if first.form != second.form and by is not Axis.PROMPT:
+        fix = "measure one of them again in the form of the other, or compare the forms with --by prompt"
+        doubts.add([Unlike("the question", "prompt form", first.form.value, second.form.value, fix)])
     same_model = first.model == second.model
     cells = _cell(first), _cell(second)
     if same_model:
         doubts.add(unlike_models(one.models[first.model], other.models[second.model]))
         if cells[0] and cells[1]:
             doubts.add(unlike_options(cells[0], cells[1]))
-    asked = _unlike_items(first, second, by)
+    asked = _unlike_items(first, second)
     doubts.add(asked)
     _check_engines(first, second, doubts, same_model=same_model, same_items=not asked)
     devices = unlike_devices(one.device, other.device)
@@ -134,14 +137,14 @@ def _recomputed(side: Side) -> bool:
     return bool((known["score"] == known[metric]).all())
 
 
-def _unlike_items(first: Side, second: Side, by: Axis) -> list[Unlike]:
+def _unlike_items(first: Side, second: Side) -> list[Unlike]:
     """Return whether shared items were put in other words, or have another right answer."""
     cells = _cell(first), _cell(second)
     # Prompts that are compared differ. A chat template is the model's own, and so is the length of a text that is cut to
     # so many of its tokens.
     family = first.run.manifest.tasks[first.task].family
     own_words = first.model != second.model and (first.form.chat or family == LONG_FAMILY)
-    if cells[0] is None or cells[1] is None or by is Axis.PROMPT or own_words:
+    if cells[0] is None or cells[1] is None or first.form != second.form or own_words:
         return []
     ours, theirs = _hashes(first.run, cells[0]), _hashes(second.run, cells[1])
     shared = ours.index.intersection(theirs.index)

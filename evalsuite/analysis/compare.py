@@ -109,7 +109,9 @@ def compare(
 
 
 def _pairing(first: Side, second: Side, by: Axis, margin: float | None, doubts: Doubts) -> Pairing:
-    check_sides(first, second, by, doubts)
+    # What is compared with the base comes first, whatever run it is in; doubts are told in the order of the runs.
+    in_order = (first, second) if first.label <= second.label else (second, first)
+    check_sides(*in_order, by, doubts)
     form = None if first.form != second.form else first.form
     if by is Axis.PROMPT:
         names = tuple(
@@ -123,7 +125,7 @@ def _pairing(first: Side, second: Side, by: Axis, margin: float | None, doubts: 
     if by is Axis.DEVICE:
         found = replace(found, first=first.label, second=second.label)
     if found.paired is not None and first.run is not second.run:
-        _note_sample(first, second, len(found.paired.ids), doubts)
+        _note_sample(*in_order, len(found.paired.ids), doubts)
     return found
 
 
@@ -173,7 +175,7 @@ def _alike_times(
     """Return the profiles that may be compared. Where scores are compared too, unlike times are left out with a note."""
     kept = []
     for first, second in pairs:
-        unlike = unlike_times(first, second, by)
+        unlike = unlike_times(*((first, second) if first.label <= second.label else (second, first)), by)
         if unlike and scores and not force and by is not Axis.DEVICE:
             told = "; ".join(one.told(*doubts.labels) for one in unlike[:3])
             doubts.note(f"Times of {first.name} and {second.name} are not compared: {told} (fix: {unlike[0].fix}).")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TypeVar
 
@@ -11,9 +11,10 @@ from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_times import Timed
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.pairs import Side
-from evalsuite.records import Model, PromptForm
+from evalsuite.analysis.quantisation import quantised_models
+from evalsuite.records import PromptForm
 
-__all__ = ["LABELS", "base_of", "labels_of", "side_pairs", "timed_pairs"]
+__all__ = ["LABELS", "bases_of", "labels_of", "side_pairs", "timed_pairs"]
 
 _S = TypeVar("_S", Side, Timed)
 
@@ -37,12 +38,10 @@ def side_pairs(runs: Sequence[Run], by: Axis, reference: str | None = None) -> I
         by: What differs between the sides; not languages.
         reference: What all others are held against; by default every pair of models, and the first prompt form.
     """
+    rule = _Rule(by, reference, bases_of(runs))
     for task in runs[0].manifest.tasks:
         if all(task in run.manifest.tasks for run in runs):
-            if by is Axis.PROMPT:
-                yield from _prompts(runs, task, reference)
-            else:
-                yield from _models(runs, task, by, reference)
+            yield from _prompts(runs, task, reference) if by is Axis.PROMPT else _models(runs, task, rule)
 
 
 def timed_pairs(runs: Sequence[Run], by: Axis, reference: str | None = None) -> Iterator[tuple[Timed, Timed]]:
@@ -54,58 +53,33 @@ def timed_pairs(runs: Sequence[Run], by: Axis, reference: str | None = None) -> 
         [Timed(run, label, profile, _timed_name(label, profile.facts.cell.model)) for profile in run.profiles]
         for run, label in zip(runs, labels, strict=True)
     ]
-    pairs = combinations(sides[0], 2) if len(runs) == 1 else product(*sides)
-    for first, second in pairs:
-        same_model = first.model == second.model
-        same_device = first.profile.facts.cell.device == second.profile.facts.cell.device
-        if len(runs) == 1 and by is Axis.DEVICE:
-            if same_model and not same_device:
+    if len(runs) > 1:
+        yield from _Rule(by, reference, bases_of(runs)).pairs(sides)
+        return
+    if by is Axis.DEVICE:
+        for first, second in combinations(sides[0], 2):
+            if first.model == second.model and first.device != second.device:
                 yield _on_devices(first, second)
-        elif len(runs) == 1:
-            models = (first.run.manifest.models[first.model], second.run.manifest.models[second.model])
-            if not same_model and same_device and _wanted(models, by, reference):
-                yield _ordered(first, second, models, by, reference)
-        elif _between(first, second, runs, by, reference):
-            yield first, second
+        return
+    for device in dict.fromkeys(side.device for side in sides[0]):
+        yield from _Rule(by, reference, bases_of(runs)).pairs([[side for side in sides[0] if side.device == device]])
 
 
-def base_of(ours: Model, theirs: Model) -> Model | None:
-    """Return which of two models the other is a quantisation of; none where they are no quantisations of one source.
-
-    The source itself where it is one of them; of two quantisations the one that keeps more bits for a weight.
-    """
-    sources = [model.made_from.name if model.made_from else model.name for model in (ours, theirs)]
-    if sources[0] != sources[1] or ours.name == theirs.name:
-        return None
-    if not (ours.made_from and theirs.made_from):
-        return theirs if ours.made_from else ours
-    bits = [model.bits_per_weight or 0.0 for model in (ours, theirs)]
-    return ours if bits[0] > bits[1] else theirs
+def bases_of(runs: Sequence[Run]) -> dict[str, str]:
+    """Return every quantisation of the runs, with the model of its family that it is held against."""
+    models = {name: one for run in reversed(runs) for name, one in run.manifest.models.items()}
+    joined = replace(runs[0], manifest=runs[0].manifest.model_copy(update={"models": models}))
+    return {one.model: one.base for one in quantised_models(joined)}
 
 
-def _models(runs: Sequence[Run], task: str, by: Axis, reference: str | None) -> Iterator[tuple[Side, Side]]:
-    labels = labels_of(runs)
+def _models(runs: Sequence[Run], task: str, rule: _Rule) -> Iterator[tuple[Side, Side]]:
     for forms in _forms(runs):
-        sides = [
-            [Side(run, label, name, task, form) for name in run.models if run.result(name, task, form)]
-            for run, label, form in zip(runs, labels, forms, strict=True)
-        ]
-        if len(runs) == 1:
-            # One run holds the scores of a model once, whatever devices it was profiled on.
-            for first, second in combinations(sides[0], 2) if by is not Axis.DEVICE else ():
-                models = (first.run.manifest.models[first.model], second.run.manifest.models[second.model])
-                if _wanted(models, by, reference):
-                    yield _ordered(first, second, models, by, reference)
-        else:
-            held = [{side.model for side in one} for one in sides]
-            for first, second in product(*sides):
-                alone = first.model in held[1] or second.model in held[0]
-                models = (first.run.manifest.models[first.model], second.run.manifest.models[second.model])
-                if first.model == second.model:
-                    if by is not Axis.QUANTISATION and reference in {None, first.model}:
-                        yield first, second
-                elif by is not Axis.DEVICE and not alone and _wanted(models, by, reference):
-                    yield first, second
+        yield from rule.pairs(
+            [
+                [Side(run, label, name, task, form) for name in run.models if run.result(name, task, form)]
+                for run, label, form in zip(runs, labels_of(runs), forms, strict=True)
+            ]
+        )
 
 
 def _forms(runs: Sequence[Run]) -> list[tuple[PromptForm, ...]]:
@@ -141,26 +115,41 @@ def _main(run: Run, forms: Sequence[PromptForm], reference: str | None) -> Promp
     return next((form for form in run.forms if form in forms), forms[0] if forms else None)
 
 
-def _wanted(models: tuple[Model, Model], by: Axis, reference: str | None) -> bool:
-    if by is Axis.QUANTISATION and base_of(*models) is None:
-        return False
-    return reference is None or reference in {model.name for model in models}
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Which models are held against which."""
 
+    by: Axis
+    reference: str | None
+    bases: Mapping[str, str]
+    """Of quantisations."""
 
-def _ordered(first: _S, second: _S, models: tuple[Model, Model], by: Axis, reference: str | None) -> tuple[_S, _S]:
-    """Return the two so that what others are held against comes second."""
-    against = reference
-    if against is None and by is Axis.QUANTISATION and (base := base_of(*models)) is not None:
-        against = base.name
-    return (second, first) if against == models[0].name else (first, second)
+    def pairs(self, sides: Sequence[Sequence[_S]]) -> Iterator[tuple[_S, _S]]:
+        """Yield the pairs of one run, or of two; what others are held against comes second."""
+        if len(sides) == 1:
+            # One run holds the scores of a model once, whatever devices it was profiled on.
+            for first, second in combinations(sides[0], 2):
+                if self._wants(first.model, second.model):
+                    yield self._ordered(first, second)
+            return
+        held = [{side.model for side in one} for one in sides]
+        for first, second in product(*sides):
+            if first.model == second.model:
+                if self.by is not Axis.QUANTISATION and self.reference in {None, first.model}:
+                    yield first, second
+            # What one run holds of both models is that run's to answer.
+            elif not (first.model in held[1] or second.model in held[0]) and self._wants(first.model, second.model):
+                yield self._ordered(first, second)
 
+    def _wants(self, first: str, second: str) -> bool:
+        if self.by is Axis.DEVICE:
+            return False
+        family = self.by is not Axis.QUANTISATION or self.bases.get(first) == second or self.bases.get(second) == first
+        return family and self.reference in {None, first, second}
 
-def _between(first: Timed, second: Timed, runs: Sequence[Run], by: Axis, reference: str | None) -> bool:
-    if first.model == second.model:
-        return by is not Axis.QUANTISATION and reference in {None, first.model}
-    models = (first.run.manifest.models[first.model], second.run.manifest.models[second.model])
-    alone = first.model in runs[1].models or second.model in runs[0].models
-    return by is not Axis.DEVICE and not alone and _wanted(models, by, reference)
+    def _ordered(self, first: _S, second: _S) -> tuple[_S, _S]:
+        against = self.bases.get(second.model) if self.by is Axis.QUANTISATION else self.reference
+        return (second, first) if first.model == against else (first, second)
 
 
 def _timed_name(label: str, model: str) -> str:

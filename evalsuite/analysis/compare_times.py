@@ -37,6 +37,11 @@ class Timed:
         """Name of the model, without its device."""
         return self.profile.facts.cell.model
 
+    @property
+    def device(self) -> str:
+        """Fingerprint of the device."""
+        return self.profile.facts.cell.device
+
 
 def unlike_times(first: Timed, second: Timed, by: Axis) -> list[Unlike]:
     """Return in what two profiles differ besides what is compared: requests, engine, threads, device and its power mode."""
