@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,6 @@ from evalsuite.catalog.data import DataFinder
 from evalsuite.catalog.tasks import load_tasks
 from evalsuite.harness import build_task
 from evalsuite.records import PromptForm
-from tests.helpers import evalsuite
 from tests.real.test_equality import OneAtATime
 from tests.real.test_logprobs import reference_logprobs
 
@@ -51,15 +48,3 @@ def test_float32_sentences_are_those_of_transformers(reference, smollm2_f32):
             # The cache holds keys and values in 16 bits; that is all that is left.
             assert record.logprobs[0] == pytest.approx(sum(expected), abs=0.02 * len(own))
     backend.close()
-
-
-def test_stock_lm_eval_gives_bits(tmp_path):
-    done = evalsuite(
-        *("lm-eval", "run", "--model", "dummy", "--tasks", "parity_eu,parity", "--limit", "3"),
-        *("--include_path", "tasks", "--output_path", tmp_path),
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    (results,) = tmp_path.rglob("results_*.json")
-    found = json.loads(results.read_text(encoding="utf-8"))["results"]
-    assert {f"parity_{code}" for code in CODES} <= found.keys()
-    assert {"loglikelihood,none", "bits_per_byte,none", "bits_per_char,none"} <= found["parity_eu"].keys()
