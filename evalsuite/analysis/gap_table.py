@@ -88,7 +88,7 @@ def comparisons(run: Run) -> tuple[ComparisonRow, ...]:
     beforehand, so comparing only with the highest would find differences by chance.
     """
     found = []
-    for task in run.manifest.tasks.values():
+    for task in (task for task in run.manifest.tasks.values() if not task.only_read):
         for form in run.forms:
             frames = {m: f for m in run.models if (f := scored(run, m, task.name, form)) is not None}
             for model, other in combinations(frames, 2):
@@ -138,10 +138,10 @@ def margin_of(run: Run, group: str, margin: float | None = None) -> float | None
 
 
 def group_tasks(run: Run, group: str) -> dict[str, list[Task]]:
-    """Return the tasks of a parallel group by language; none for a task that is in no group."""
+    """Return the tasks of a parallel group by language; none for a task that is in no group, or whose texts are only read."""
     tasks: dict[str, list[Task]] = {}
     for task in run.manifest.tasks.values():
-        if task.parallel_group == group:
+        if task.parallel_group == group and not task.only_read:
             tasks.setdefault(task.language, []).append(task)
     return tasks
 

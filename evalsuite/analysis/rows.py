@@ -28,7 +28,7 @@ __all__ = [
 
 FAMILIES = (
     *("classification", "labels", "nli", "choice", "reading", "facts"),
-    *("extraction", "math", "grammar", "translation", "generation", "long"),
+    *("extraction", "math", "grammar", "translation", "generation", "long", "text"),
 )
 """Task families, in the order in which they are shown; a family that is not among them comes last."""
 

@@ -12,6 +12,7 @@ from evalsuite.analysis.label_wordings import LabelWordingRow, category_names
 from evalsuite.analysis.lengths import DepthRow, LengthRow, depths, lengths
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.orders import OrderRow, option_orders
+from evalsuite.analysis.parity import ParityRow, information_parity
 from evalsuite.analysis.replies import ReplyRow, written_answers
 from evalsuite.analysis.rows import ComparisonRow, FailureRow, GapRow, ScoreRow, TokenRow, split_fix
 from evalsuite.analysis.score_table import scores
@@ -34,6 +35,7 @@ __all__ = [
     "fewer_categories",
     "find_flags",
     "gaps",
+    "information_parity",
     "lengths",
     "option_orders",
     "scores",
@@ -65,6 +67,8 @@ class Tables:
     label_wordings: tuple[LabelWordingRow, ...] = ()
     trained: tuple[ScoreRow, ...] = ()
     """Baselines, apart from the models that `scores` is about."""
+    parity: tuple[ParityRow, ...] = ()
+    """Texts that are read and not answered, which are in no other table."""
 
 
 def analyse(run: Run) -> Tables:
@@ -87,6 +91,7 @@ def analyse(run: Run) -> Tables:
         label_sets=fewer_categories(run),
         label_wordings=category_names(run),
         trained=trained_scores(run),
+        parity=information_parity(run),
     )
 
 
