@@ -233,6 +233,13 @@ class BuiltTask:
         if self.task.output_type == "generate_until":
             output = sample["resps"][0][0]
             return {"output": output, "answer_tokens": (len(lm.tok_encode(output, add_special_tokens=False)),)}
+        if self.task.only_read:
+            text = str(sample["arguments"][0][0])
+            # The tokens that were predicted: without the begin-of-text token that stands before them.
+            return {
+                "logprobs": (_logprob(sample["resps"][0][0]),),
+                "answer_tokens": (len(lm.tok_encode(text, add_special_tokens=False)),),
+            }
         if self.task.output_type != "multiple_choice":
             return {"logprobs": tuple(_logprob(r[0]) for r in sample["resps"])}
         choices = [str(c) for c in self._lm_task.doc_to_choice(sample["doc"])]

@@ -283,6 +283,8 @@ def _refusal(planned: PlannedModel, task: Task, form: PromptForm) -> tuple[str, 
         return planned.problem, planned.fix
     if form.wording not in task.wordings:
         return f"the task has no wording {form.wording!r}, only {', '.join(task.wordings)}", None
+    if form.chat and task.only_read:
+        return "whole texts are read as they are, in no chat template", None
     if form.chat and planned.has_chat_template is False:
         return "the model has no chat template", "use an instruction-tuned model, or the prompt form `native`"
     return None

@@ -74,6 +74,15 @@ def test_a_form_that_a_task_lacks_is_skipped_with_the_reason(catalog):
     }
 
 
+def test_texts_that_are_only_read_come_in_no_chat_template(catalog):
+    asked = sweep(tasks=["parity", "labels"], prompt_forms=[PromptForm.NATIVE, PromptForm.CHAT])
+    plan = make_plan(asked, catalog, DataFinder(), planned())
+    assert forms(plan, "parity_eu") == ["native"]
+    assert forms(plan, "labels_eu") == ["native", "chat"]
+    reasons = {skip.reason for skip in plan.skips if skip.task == "parity_eu"}
+    assert reasons == {"whole texts are read as they are, in no chat template"}
+
+
 def test_the_narrowest_limit_counts(catalog):
     asked = sweep(limit=9, limits_of={"starter": 7, "labels": 5, "labels_eu": 3})
     found = {

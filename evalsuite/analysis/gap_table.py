@@ -2,53 +2,83 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.rows import ALPHA, ComparisonRow, GapRow, Verdict
+from evalsuite.analysis.rows import ALPHA, MARGIN, ComparisonRow, GapRow, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, why_no_items
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.corrections import holm
+from evalsuite.stats.equivalence import non_inferiority_p
 from evalsuite.stats.paired import PairedDifference, paired_difference
+from evalsuite.stats.planning import items_for_difference, items_for_margin, items_for_real, minimum_detectable
 
-__all__ = ["comparisons", "gaps", "group_tasks", "verdict_of"]
+__all__ = ["Paired", "comparisons", "gaps", "group_tasks", "margin_of", "pair", "scored", "verdict_of"]
 
 
-def gaps(run: Run) -> tuple[GapRow, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Paired:
+    """The items that two cells both have a score of, in the order of their ids."""
+
+    ids: tuple[str, ...]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    clusters: tuple[Hashable, ...] | None
+    """What each item shares with others; none where items stand alone."""
+
+    def difference(self, rng: np.random.Generator) -> PairedDifference:
+        """Return the first minus the second."""
+        return paired_difference(self.first, self.second, clusters=self.clusters, rng=rng, level=1 - ALPHA)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A gap before what depends on all the others."""
+
+    model: str
+    group: str
+    form: PromptForm
+    language: str
+    reference: str
+    scale: Scale
+    difference: PairedDifference
+    margin: float | None
+    p_margin: float | None
+    reason: str | None
+
+
+def gaps(run: Run, *, reference: str | None = None, margin: float | None = None) -> tuple[GapRow, ...]:
     """Return the gap of every model × parallel group × language to its reference language.
 
-    The p-values are corrected by Holm over all gaps that are returned, that is over all gaps of the run.
+    Two families of tests are corrected by Holm, each over all gaps that are returned: that there is no difference, and
+    that a language is behind by the margin or more (docs/statistics.md).
+
+    Args:
+        run: A loaded run.
+        reference: Code of the language that all others are held against; by default the sweep's, or each language's own.
+        margin: Gap that matters, as a share of items; by default the sweep's, or `rows.MARGIN`.
     """
-    found: list[tuple[str, str, PromptForm, str, str, PairedDifference, str | None]] = []
-    for group in run.groups:
-        tasks = group_tasks(run, group)
-        for language in (code for code in run.languages if code in tasks):
-            reference = run.reference_of(language)
-            if reference is None:
-                continue
-            for model in run.models:
-                for form in run.forms:
-                    if _touched(run, model, tasks, form):
-                        difference, reason = _gap(run, model, form, tasks, (language, reference))
-                        found.append((model, group, form, language, reference, difference, reason))
-    corrected = holm([difference.p for *_, difference, _ in found])
-    return tuple(
-        GapRow(
-            model=model,
-            group=group,
-            form=form,
-            language=language,
-            reference=reference,
-            difference=difference,
-            scale=scale_of(run, group),
-            p_holm=p,
-            verdict=verdict_of(difference, p),
-            reason=reason or difference.reason,
-        )
-        for (model, group, form, language, reference, difference, reason), p in zip(found, corrected, strict=True)
-    )
+    found = [
+        _gap(run, model, form, group, (language, against), margin_of(run, group, margin))
+        for group in run.groups
+        if (tasks := group_tasks(run, group))
+        for language in run.languages
+        if language in tasks and (against := _reference(run, language, reference)) is not None
+        for model in run.models
+        for form in run.forms
+        if _touched(run, model, tasks, form)
+    ]
+    corrected = holm([one.difference.p for one in found])
+    within = holm([one.p_margin for one in found])
+    alpha = ALPHA / max(1, sum(p is not None for p in corrected))
+    return tuple(_row(one, p, q, alpha) for one, p, q in zip(found, corrected, within, strict=True))
 
 
 def comparisons(run: Run) -> tuple[ComparisonRow, ...]:
@@ -58,13 +88,14 @@ def comparisons(run: Run) -> tuple[ComparisonRow, ...]:
     beforehand, so comparing only with the highest would find differences by chance.
     """
     found = []
-    for task in run.manifest.tasks.values():
+    for task in (task for task in run.manifest.tasks.values() if not task.only_read):
         for form in run.forms:
-            frames = {m: f for m in run.models if (f := _scored(run, m, task.name, form)) is not None}
+            frames = {m: f for m in run.models if (f := scored(run, m, task.name, form)) is not None}
             for model, other in combinations(frames, 2):
-                difference = _paired(run, frames[model], frames[other], (task.name, model, other, form.value))
-                if difference.n:
-                    found.append((task, form, model, other, difference))
+                paired = pair(frames[model], frames[other])
+                if paired is not None and paired.ids:
+                    rng = run.rng("paired", task.name, model, other, form.value)
+                    found.append((task, form, model, other, paired.difference(rng)))
     corrected = holm([difference.p for *_, difference in found])
     return tuple(
         ComparisonRow(
@@ -82,24 +113,71 @@ def comparisons(run: Run) -> tuple[ComparisonRow, ...]:
     )
 
 
-def verdict_of(difference: PairedDifference, p: float | None) -> Verdict | None:
-    """Return what a comparison shows: a difference needs both the corrected test and the interval to exclude zero."""
+def verdict_of(difference: PairedDifference, p: float | None, p_margin: float | None = None) -> Verdict | None:
+    """Return what a comparison shows: a difference needs both the corrected test and the interval to exclude zero.
+
+    Args:
+        difference: First minus second.
+        p: Corrected p of no difference.
+        p_margin: Corrected one-sided p that the first is behind by the margin or more.
+    """
     if p is None or difference.difference is None:
         return None
     if p < ALPHA and difference.high is not None and difference.high < 0:
         return Verdict.BEHIND
     if p < ALPHA and difference.low is not None and difference.low > 0:
         return Verdict.AHEAD
-    return Verdict.INCONCLUSIVE
+    return Verdict.WITHIN if p_margin is not None and p_margin < ALPHA else Verdict.INCONCLUSIVE
+
+
+def margin_of(run: Run, group: str, margin: float | None = None) -> float | None:
+    """Return the gap that matters in a group; none where its scores are no shares and none was named."""
+    if margin is not None:
+        return margin
+    return run.manifest.sweep.margin or (MARGIN if scale_of(run, group) is Scale.SHARE else None)
 
 
 def group_tasks(run: Run, group: str) -> dict[str, list[Task]]:
-    """Return the tasks of a parallel group by language; none for a task that is in no group."""
+    """Return the tasks of a parallel group by language; none for a task that is in no group, or whose texts are only read."""
     tasks: dict[str, list[Task]] = {}
     for task in run.manifest.tasks.values():
-        if task.parallel_group == group:
+        if task.parallel_group == group and not task.only_read:
             tasks.setdefault(task.language, []).append(task)
     return tasks
+
+
+def scored(run: Run, model: str, task: str, form: PromptForm) -> pd.DataFrame | None:
+    """Return score and cluster of the items that have a score, by item id; none where there are none."""
+    result = run.result(model, task, form)
+    frame = run.frames.get(result.cell.id) if result else None
+    if frame is None:
+        return None
+    known = frame.loc[frame["score"].notna(), ["item_id", "score", "cluster"]].set_index("item_id")
+    return known if len(known) else None
+
+
+def pair(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
+    """Return the items that two frames of `scored` share; none where ids repeat, so that items cannot be told apart.
+
+    Items are taken by cluster where all of them name one and at least two share one; the clusters are those of the first.
+    """
+    if first.index.has_duplicates or second.index.has_duplicates:
+        return None
+    # Sorted, so that resamples do not depend on the order in which items were scored.
+    ids = first.index.intersection(second.index).sort_values()
+    here, there = first.loc[ids], second.loc[ids]
+    clusters = tuple(here["cluster"])
+    shared = all(one is not None for one in clusters) and len(set(clusters)) < len(clusters)
+    return Paired(
+        ids=tuple(str(one) for one in ids),
+        first=here["score"].to_numpy(dtype="float64"),
+        second=there["score"].to_numpy(dtype="float64"),
+        clusters=clusters if shared else None,
+    )
+
+
+def _reference(run: Run, language: str, reference: str | None) -> str | None:
+    return run.reference_of(language) if reference is None else None if reference == language else reference
 
 
 def _touched(run: Run, model: str, tasks: dict[str, list[Task]], form: PromptForm) -> bool:
@@ -107,46 +185,104 @@ def _touched(run: Run, model: str, tasks: dict[str, list[Task]], form: PromptFor
 
 
 def _gap(
+    run: Run, model: str, form: PromptForm, group: str, languages: tuple[str, str], margin: float | None
+) -> _Found:
+    sides = _sides(run, model, form, group_tasks(run, group), languages)
+    reason = sides if isinstance(sides, str) else None
+    difference, p_margin = paired_difference([], []), None
+    if not isinstance(sides, str):
+        (here, first), (there, second) = sides
+        paired = pair(first, second)
+        assert paired is not None  # `_sides` refuses ids that repeat.
+        difference = paired.difference(run.rng("paired", here, there, model, form.value))
+        if margin is not None and difference.n:
+            p_margin = non_inferiority_p(paired.first, paired.second, margin, clusters=paired.clusters)
+    return _Found(
+        model=model,
+        group=group,
+        form=form,
+        language=languages[0],
+        reference=languages[1],
+        scale=scale_of(run, group),
+        difference=difference,
+        margin=margin,
+        p_margin=p_margin,
+        reason=reason or difference.reason,
+    )
+
+
+def _sides(
     run: Run, model: str, form: PromptForm, tasks: dict[str, list[Task]], languages: tuple[str, str]
-) -> tuple[PairedDifference, str | None]:
-    empty = paired_difference([], [])
+) -> str | tuple[tuple[str, pd.DataFrame], tuple[str, pd.DataFrame]]:
+    """Return (task, items) of both languages, or why they cannot be compared."""
     sides = []
     for code in languages:
         known = run.language(code)
         name = known.english_name if known else code
         if code not in tasks:
-            return empty, f"this group has no task in {name} in this run"
+            return f"this group has no task in {name} in this run"
         if len(tasks[code]) > 1:
-            return empty, f"this group has {len(tasks[code])} tasks in {name}, so which one to compare is not clear"
+            return f"this group has {len(tasks[code])} tasks in {name}, so which one to compare is not clear"
         task = tasks[code][0]
-        frame = _scored(run, model, task.name, form)
+        frame = scored(run, model, task.name, form)
         if frame is None:
-            return empty, f"no scores in {name} ({why_no_items(run, model, task.name, form)})"
+            return f"no scores in {name} ({why_no_items(run, model, task.name, form)})"
         if frame.index.has_duplicates:
-            return empty, f"item ids of {task.name} are not unique, so items cannot be paired"
+            return f"item ids of {task.name} are not unique, so items cannot be paired"
         sides.append((task, frame))
     (here, first), (there, second) = sides
     if here.primary_metric != there.primary_metric:
-        return empty, f"{here.name} is scored by {here.primary_metric} but {there.name} by {there.primary_metric}"
-    difference = _paired(run, first, second, (here.name, there.name, model, form.value))
-    return difference, None
+        return f"{here.name} is scored by {here.primary_metric} but {there.name} by {there.primary_metric}"
+    return (here.name, first), (there.name, second)
 
 
-def _scored(run: Run, model: str, task: str, form: PromptForm) -> pd.DataFrame | None:
-    """Return the items that have a score, indexed by item id."""
-    result = run.result(model, task, form)
-    frame = run.frames.get(result.cell.id) if result else None
-    if frame is None:
+def _row(found: _Found, p: float | None, p_margin: float | None, alpha: float) -> GapRow:
+    verdict = verdict_of(found.difference, p, p_margin)
+    return GapRow(
+        model=found.model,
+        group=found.group,
+        form=found.form,
+        language=found.language,
+        reference=found.reference,
+        difference=found.difference,
+        scale=found.scale,
+        p_holm=p,
+        verdict=verdict,
+        reason=found.reason,
+        margin=found.margin,
+        p_margin=p_margin,
+        needed=_needed(found.difference, found.margin, alpha) if verdict is Verdict.INCONCLUSIVE else None,
+        detectable=_detectable(found.difference, alpha) if verdict is not None else None,
+    )
+
+
+def _needed(difference: PairedDifference, margin: float | None, alpha: float) -> int | None:
+    """Return the fewest items at which one verdict is likely; each test at the level of the correction's first step."""
+    seen = difference.difference
+    assert seen is not None
+    ways: list[int | None] = []
+    if (differing := _differing(difference)) is not None:
+        if seen:
+            ways.append(items_for_difference(abs(seen), differing, alpha=alpha))
+        if margin is not None and seen > -margin:
+            ways.append(items_for_margin(margin, differing, true_difference=seen, alpha=alpha))
+    elif difference.se:
+        deviation = difference.se * math.sqrt(difference.n)
+        if seen:
+            ways.append(items_for_real(deviation, abs(seen), alpha=alpha))
+        if margin is not None and seen > -margin:
+            ways.append(items_for_real(deviation, margin + seen, alpha=alpha, one_sided=True))
+    return min((way for way in ways if way is not None), default=None)
+
+
+def _detectable(difference: PairedDifference, alpha: float) -> float | None:
+    differing = _differing(difference)
+    return None if differing is None else minimum_detectable(difference.n, differing, alpha=alpha)
+
+
+def _differing(difference: PairedDifference) -> float | None:
+    """Return the share of items that only one side got right; none where scores are not 0 or 1, or come in clusters."""
+    if difference.only_first is None or difference.only_second is None or difference.clusters is not None:
         return None
-    scored = frame.loc[frame["score"].notna(), ["item_id", "score"]].set_index("item_id")
-    return scored if len(scored) else None
-
-
-def _paired(run: Run, first: pd.DataFrame, second: pd.DataFrame, key: tuple[str, ...]) -> PairedDifference:
-    if first.index.has_duplicates or second.index.has_duplicates:
-        return paired_difference([], [])
-    joined = first.merge(second, left_index=True, right_index=True, suffixes=("_first", "_second"))
-    # Sorted, so that the resamples do not depend on the order in which items were scored.
-    joined = joined.sort_index()
-    a, b = joined["score_first"].to_numpy(dtype="float64"), joined["score_second"].to_numpy(dtype="float64")
-    return paired_difference(a, b, rng=run.rng("paired", *key), level=1 - ALPHA)
+    # None of few items is no promise of none: half an item is what is assumed then.
+    return max(0.5, difference.only_first + difference.only_second) / difference.n

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.markdown_labels import label_parts, length_parts
+from evalsuite.analysis.markdown_parity import parity_parts
 from evalsuite.analysis.markdown_quantisation import quantisation_parts
 from evalsuite.analysis.markdown_text import (
     MISSING,
@@ -51,7 +52,7 @@ def write_accuracy_table(run: Run) -> str:
 
     First what was measured, with what; then for each family and task group a table of languages × models and one of
     the other scorings; then, where the run has them, other wordings, orders of options, translations as corpora, what
-    became of written answers, and what quantisation costs.
+    became of written answers, the bits of texts that were only read, and what quantisation costs.
     """
     return _Writer(run, analyse(run)).document()
 
@@ -65,7 +66,9 @@ class _Writer:
         parts += label_parts(self._tables, self._language, self._series)
         parts += length_parts(self._tables, self._language, self._series)
         parts += quantisation_parts(self._run, self._tables, self._language, self._series)
-        parts += [*self._translations(), *self._replies(), *self._holes()]
+        parts += [*self._translations(), *self._replies()]
+        parts += parity_parts(self._tables, self._language, self._series)
+        parts += self._holes()
         return "\n\n".join(parts) + "\n"
 
     def _header(self) -> list[str]:
@@ -91,11 +94,14 @@ class _Writer:
             for name, model in manifest.models.items()
             if name in self._run.models
         ]
+        title = flat(sweep.title or sweep.name)
+        # Texts that are only read give no accuracy, so there may be none at all.
+        answered = bool(self._tables.scores) or not self._tables.parity
         return [
-            f"# Accuracy: {flat(sweep.title or sweep.name)}",
+            f"# Accuracy: {title}" if answered else f"# {title}",
             "\n".join(facts),
             table(["model", "quantisation", "parameters", "sha256", "licence"], models, left=5),
-            _INTRO,
+            *([_INTRO] if answered else []),
         ]
 
     def _accuracy(self) -> list[str]:
@@ -109,7 +115,8 @@ class _Writer:
     def _families(self) -> dict[str, list[str]]:
         tasks = self._run.manifest.tasks.values()
         of = {self._run.group_of(task.name): task.family for task in reversed(tasks)}
-        used = dict.fromkeys(of[group] for group in self._run.groups if group in of)
+        scored = {row.group for row in self._tables.scores}
+        used = dict.fromkeys(of[group] for group in self._run.groups if group in scored)
         order = [*(f for f in FAMILIES if f in used), *(f for f in used if f not in FAMILIES)]
         return {family: [g for g in self._run.groups if of.get(g) == family] for family in order}
 

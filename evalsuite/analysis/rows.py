@@ -12,6 +12,7 @@ from evalsuite.stats.paired import PairedDifference
 __all__ = [
     "ALPHA",
     "FAMILIES",
+    "MARGIN",
     "Alternative",
     "AnswerSpread",
     "ComparisonRow",
@@ -27,7 +28,7 @@ __all__ = [
 
 FAMILIES = (
     *("classification", "labels", "nli", "choice", "reading", "facts"),
-    *("extraction", "math", "grammar", "translation", "generation", "long"),
+    *("extraction", "math", "grammar", "translation", "generation", "long", "text"),
 )
 """Task families, in the order in which they are shown; a family that is not among them comes last."""
 
@@ -35,12 +36,19 @@ ALPHA = 0.05
 """Family-wise error rate of every verdict, and one minus the level of every interval."""
 
 
+MARGIN = 0.05
+"""Gap that matters, as a share of items, where the sweep names none: what lies within may be called no gap."""
+
+
 class Verdict(StrEnum):
     """What a comparison shows. Not to show a difference is not to show that there is none."""
 
     BEHIND = "behind"
     AHEAD = "ahead"
-    INCONCLUSIVE = "no difference shown"
+    WITHIN = "within margin"
+    """No difference is shown, and it is shown that the first is not behind by as much as the margin."""
+    INCONCLUSIVE = "inconclusive"
+    """Neither a difference is shown, nor that there is none that matters."""
 
 
 class Scale(StrEnum):
@@ -138,6 +146,14 @@ class GapRow:
     verdict: Verdict | None
     reason: str | None
     """Why there is no verdict."""
+    margin: float | None = None
+    """Gap that matters, in units of the score; none where scores are no shares and none was named."""
+    p_margin: float | None = None
+    """One-sided p that the language is behind by the margin or more, corrected over all gaps of the run."""
+    needed: int | None = None
+    """Items at which one verdict or the other would be reached in 80 % of runs, if what was seen is the truth."""
+    detectable: float | None = None
+    """Smallest gap that this many items show in 80 % of runs, in units of the score."""
 
 
 @dataclass(frozen=True, slots=True)

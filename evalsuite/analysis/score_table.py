@@ -19,13 +19,16 @@ __all__ = ["scale_of", "score_of", "scores", "why_no_items"]
 
 
 def scores(run: Run) -> tuple[ScoreRow, ...]:
-    """Return a row for every model × task × prompt form that was planned or skipped, also where it has no score."""
+    """Return a row for every model × task × prompt form that was planned or skipped, also where it has no score.
+
+    Texts that are only read have no score of this kind: see `analysis.parity`.
+    """
     return tuple(
         _row(run, model, task, form)
         for group in run.groups
         for language in run.languages
         for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language
+        if run.group_of(task.name) == group and task.language == language and not task.only_read
         for model in run.models
         for form in run.forms
         if run.result(model, task.name, form) or run.skip(model, task.name)

@@ -12,6 +12,7 @@ from evalsuite.analysis.label_wordings import LabelWordingRow, category_names
 from evalsuite.analysis.lengths import DepthRow, LengthRow, depths, lengths
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.orders import OrderRow, option_orders
+from evalsuite.analysis.parity import ParityRow, information_parity
 from evalsuite.analysis.quantisation import (
     DeltaRow,
     DoubleDeltaRow,
@@ -43,6 +44,7 @@ __all__ = [
     "fewer_categories",
     "find_flags",
     "gaps",
+    "information_parity",
     "lengths",
     "option_orders",
     "quantisation_deltas",
@@ -79,6 +81,8 @@ class Tables:
     quantisation_tiers: tuple[TierDeltaRow, ...] = ()
     trained: tuple[ScoreRow, ...] = ()
     """Baselines, apart from the models that `scores` is about."""
+    parity: tuple[ParityRow, ...] = ()
+    """Texts that are read and not answered, which are in no other table."""
 
 
 def analyse(run: Run) -> Tables:
@@ -104,6 +108,7 @@ def analyse(run: Run) -> Tables:
         quantisation_languages=delta_of_deltas(run),
         quantisation_tiers=tier_deltas(run),
         trained=trained_scores(run),
+        parity=information_parity(run),
     )
 
 

@@ -11,7 +11,7 @@ from evalsuite.analysis.score_table import why_no_items
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.intervals import Estimate, ratio_of_means
 
-__all__ = ["token_tax"]
+__all__ = ["ratio_of_same_items", "token_tax"]
 
 
 def token_tax(run: Run) -> tuple[TokenRow, ...]:
@@ -67,14 +67,21 @@ def _ratio(run: Run, model: str, form: PromptForm, frame: pd.DataFrame | None, t
     reference = _counted(run, model, there[0].name, form)
     if reference is None:
         return _missing("no token counts in the reference language")
-    if frame.index.has_duplicates or reference.index.has_duplicates:
+    return ratio_of_same_items(frame["context_tokens"], reference["context_tokens"])
+
+
+def ratio_of_same_items(top: pd.Series, bottom: pd.Series) -> Estimate:
+    """Return mean(top) ÷ mean(bottom) over the items that both have.
+
+    Args:
+        top: Numbers by item id.
+        bottom: Those of the other language or model, in the same unit.
+    """
+    if top.index.has_duplicates or bottom.index.has_duplicates:
         return _missing("item ids are not unique, so items cannot be paired")
-    joined = frame.merge(reference, left_index=True, right_index=True, suffixes=("_here", "_there"))
-    return ratio_of_means(
-        joined["context_tokens_here"].to_numpy(dtype="float64"),
-        joined["context_tokens_there"].to_numpy(dtype="float64"),
-        level=1 - ALPHA,
-    )
+    joined = top.to_frame("top").merge(bottom.to_frame("bottom"), left_index=True, right_index=True)
+    sides = (joined[side].to_numpy(dtype="float64") for side in ("top", "bottom"))
+    return ratio_of_means(*sides, level=1 - ALPHA)
 
 
 def _counted(run: Run, model: str, task: str, form: PromptForm) -> pd.DataFrame | None:

@@ -18,7 +18,7 @@ def trained_scores(run: Run) -> tuple[ScoreRow, ...]:
         for group in run.groups
         for language in run.languages
         for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language
+        if run.group_of(task.name) == group and task.language == language and not task.only_read
         for name in run.trained
         if run.result(name, task.name, PromptForm.NATIVE)
         or any((skip.model, skip.task) == (name, task.name) for skip in run.skips)

@@ -150,6 +150,11 @@ class Task(Frozen):
     sha256: Sha256
     """Hash of the YAML, its includes, its Python helpers and its shipped data."""
 
+    @property
+    def only_read(self) -> bool:
+        """Whether items are whole texts that a model reads and does not answer, so that nothing is right or wrong."""
+        return self.output_type == "loglikelihood_rolling"
+
     @model_validator(mode="after")
     def _folds_do_not_leak(self) -> Task:
         if self.cluster_column and self.trained_on and self.trained_on.folds:

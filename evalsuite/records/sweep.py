@@ -141,6 +141,8 @@ class Sweep(Frozen):
     prompt_forms: Annotated[tuple[PromptForm, ...], Field(min_length=1)] = (PromptForm.NATIVE,)
     reference: str | None = None
     """Language of every gap; by default each language's own reference from `langs/`."""
+    margin: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Gap that matters, as a share of items: 0.05 is five points. What is shown to be smaller is called within the margin."""
     limit: Annotated[int, Field(gt=0)] | None = None
     """Items per task, drawn with `seed`; the same ids in every language of a parallel group."""
     limits_of: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)

@@ -13,6 +13,7 @@ from evalsuite.analysis.label_sets import LabelSetRow
 from evalsuite.analysis.label_wordings import LabelWordingRow
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.orders import OrderRow
+from evalsuite.analysis.parity import ParityRow
 from evalsuite.analysis.quantisation import DeltaRow, DoubleDeltaRow
 from evalsuite.analysis.replies import ReplyRow
 from evalsuite.analysis.rows import FAMILIES, ComparisonRow, GapRow, ScoreRow, TokenRow
@@ -38,6 +39,7 @@ Row = TypeVar(
     CategoryRow,
     LabelSetRow,
     LabelWordingRow,
+    ParityRow,
     DeltaRow,
     DoubleDeltaRow,
 )

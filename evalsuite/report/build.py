@@ -26,6 +26,7 @@ from evalsuite.report.lengths import build_lengths
 from evalsuite.report.names import Names
 from evalsuite.report.notices import Notices
 from evalsuite.report.panels import Panels
+from evalsuite.report.parity import build_parity
 from evalsuite.report.provenance import (
     build_provenance,
     data_text,
@@ -88,8 +89,10 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
     text = load_text(folder / "strings")
     names = Names(run, text)
     sample = sample_text(run, text)
-    # A run that only measures a device has no scores to speak of.
-    asked_items = bool(run.manifest.cells or run.manifest.tasks) or not run.profiles
+    parity = build_parity(run, tables, names, text)
+    # A run that only measures a device, or has texts read, has no scores to speak of.
+    answered = any(not task.only_read for task in run.manifest.tasks.values())
+    asked_items = answered or not (run.profiles or parity)
     device = build_device(run, device_tables(run), names, text)
     spot = _spot(run, text)
     return {
@@ -106,10 +109,12 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "quantisation": build_quantisation(run, tables, names, text),
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
+            *(parity.sentences if parity else ()),
             *(device.sentences if device else ()),
             *(spot.sentences if spot else ()),
         ),
         "asked_items": asked_items,
+        "parity": parity,
         "device": device,
         "spot": spot,
         "spot_shown": SpotShown(text),
@@ -119,7 +124,7 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "sample": sample,
         "groups": group_facts(run, names, text),
         "task_items": task_items(run, text),
-        "items_scored": sum(r.estimate.n for r in tables.scores),
+        "items_scored": sum(r.estimate.n for r in tables.scores) + (parity.texts if parity else 0),
         "scorings": SCORINGS,
         "trained_text": partial(trained_text, text),
         "source_text": source_text,

@@ -72,7 +72,7 @@ class Panels:
         for r in known:
             d = r.difference
             ends = (_times(d.low, factor), _times(d.high, factor))
-            shown = r.verdict is not Verdict.INCONCLUSIVE
+            shown = r.verdict in {Verdict.BEHIND, Verdict.AHEAD}
             marks.append(self._mark(codes.index(r.language), r, _times(d.difference, factor), ends, filled=shown))
         scope = [r.difference for r in (everything if share else rows) if r.scale is known[0].scale]
         ends_all = _numbers(_times(v, factor) for d in scope for v in (d.low, d.high, d.difference))

@@ -256,11 +256,13 @@ def _statistics(tables: Tables, text: Text) -> tuple[str, ...]:
     differences = [*(r.difference for r in tables.gaps), *(r.difference for r in tables.comparisons)]
     used |= {d.interval_method for d in differences} | {d.test_method for d in differences}
     used |= {r.ratio.method for r in tables.tokens if r.ratio.value is not None}
-    keys = {"wilson": "wilson", "bootstrap": "bootstrap", "newcombe": "newcombe", "mcnemar": "mcnemar"}
+    keys = {"wilson": "wilson", "skew-t": "skewt", "newcombe": "newcombe", "mcnemar": "mcnemar"}
     keys |= {"sign-flip": "signflip", "ratio": "ratio"}
     said = [text(f"method.{key}") for method, key in keys.items() if method in used]
-    if used & {"cluster bootstrap", "wilson of clusters"}:
+    if any(method.endswith(", clusters") for method in used):
         said.append(text("method.clusters"))
+    if any(r.p_margin is not None for r in tables.gaps):
+        said.append(text("method.margin"))
     rows = {"wordings": tables.wordings, "orders": tables.orders, "corpus": tables.translations}
     said += [text(f"method.{key}") for key, found in rows.items() if found]
     if any(r.chance is not None for r in tables.scores):

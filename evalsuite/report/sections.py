@@ -113,12 +113,17 @@ class _Builder:
             interval=self._methods(r.difference.interval_method for r in rows),
             test=self._methods(r.difference.test_method for r in rows),
             references=self._references(rows),
+            margin=self._margin(rows),
             family=sum(1 for r in family if r.difference.p is not None),
         )
 
     def _references(self, rows: Sequence[GapRow] | Sequence[ComparisonRow]) -> str:
         codes = dict.fromkeys(r.reference for r in rows if isinstance(r, GapRow))
         return ", ".join(self._names.language(code).english for code in codes)
+
+    def _margin(self, rows: Sequence[GapRow] | Sequence[ComparisonRow]) -> str:
+        margins = {r.margin for r in rows if isinstance(r, GapRow) and r.margin is not None}
+        return ", ".join(self._text.number(100 * margin) for margin in sorted(margins))
 
     def _methods(self, codes: Iterable[str]) -> str:
         return self._text.join([self._text(f"name.{code}") for code in dict.fromkeys(codes) if code]) or "—"

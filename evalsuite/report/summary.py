@@ -82,7 +82,8 @@ class _Writer:
                 items = [self._hit(code, found, len(rows[code])) for code, found in hits.items() if found]
                 if items:
                     yield self._text(key, reference=name, languages=self._text.join(items))
-            unsure = {c: same for c, same in rows.items() if all(r.verdict is Verdict.INCONCLUSIVE for r in same)}
+            yield from self._within(name, rows)
+            unsure = {c: same for c, same in rows.items() if _is_open(same)}
             if unsure:
                 yield self._unsure(name, unsure)
 
@@ -192,6 +193,26 @@ class _Writer:
         size = low if low == high else self._text("word.range", low=low, high=high)
         return self._text("summary.behind_item", language=name, hits=len(found), total=total, range=size)
 
+    def _within(self, reference: str, rows: Mapping[str, list[GapRow]]) -> Iterator[str]:
+        small = {code: [r for r in same if r.verdict is Verdict.WITHIN] for code, same in rows.items()}
+        margins = {
+            r.margin for found in small.values() for r in found if r.scale is Scale.SHARE and r.margin is not None
+        }
+        if len(margins) != 1:
+            return
+        items = [
+            self._text(
+                "summary.within_item",
+                language=self._names.language(code).english,
+                hits=len(found),
+                total=len(rows[code]),
+            )
+            for code, found in small.items()
+            if found
+        ]
+        margin = self._text.number(100 * margins.pop())
+        yield self._text("summary.within", reference=reference, margin=margin, languages=self._text.join(items))
+
     def _unsure(self, reference: str, rows: Mapping[str, list[GapRow]]) -> str:
         languages = self._text.join([self._names.language(code).english for code in rows])
         every = [r for same in rows.values() for r in same]
@@ -200,3 +221,9 @@ class _Writer:
             return self._text("summary.open_raw", languages=languages, reference=reference)
         limit = self._text.number(max(ends))
         return self._text("summary.open", languages=languages, reference=reference, limit=limit)
+
+
+def _is_open(rows: list[GapRow]) -> bool:
+    """Return whether no difference is shown anywhere, and somewhere not even that there is none that matters."""
+    verdicts = {r.verdict for r in rows}
+    return Verdict.INCONCLUSIVE in verdicts and verdicts <= {Verdict.INCONCLUSIVE, Verdict.WITHIN}

@@ -149,14 +149,14 @@ def test_ids_that_repeat_are_not_paired(tmp_path: Path) -> None:
     assert comparisons(run) == ()
 
 
-def test_real_scores_get_a_bootstrap(tmp_path: Path) -> None:
+def test_real_scores_get_a_t_interval_without_skewness(tmp_path: Path) -> None:
     def grade(cell: Cell, record: Record) -> Record:
         value = (record.item_index % 10) / 10 * (0.5 if cell.language == "eu" else 1.0)
         return record.model_copy(update={"score": value})
 
     run = load_run(build_run(tmp_path / "run", Plan(items=40, codes=("en", "eu"), holes=False, record_hook=grade)))
     row = next(r for r in scores(run) if r.language == "en")
-    assert (row.estimate.method, row.scale) == ("bootstrap", Scale.SHARE)
+    assert (row.estimate.method, row.scale) == ("skew-t", Scale.SHARE)
     assert row.estimate.value == pytest.approx(0.45)
     gap = gaps(run)[0]
     assert gap.difference.difference == pytest.approx(-0.225)

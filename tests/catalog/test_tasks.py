@@ -18,7 +18,7 @@ LANGUAGES = load_languages()
 
 FAMILIES = {
     "classification", "labels", "nli", "choice", "reading", "facts", "extraction", "math", "grammar", "translation",
-    "generation", "long",
+    "generation", "long", "text",
 }  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def test_every_task_states_what_a_reader_must_know():
     assert lacking(lambda task: task.language in LANGUAGES) == []
     assert lacking(lambda task: task.licence and task.source and task.primary_why) == []
     assert lacking(lambda task: task.family in FAMILIES) == []
-    assert lacking(lambda task: task.suite and set(task.suite) <= {"starter", "core", "native", "labels", "long"}) == []
+    suites = {"starter", "core", "native", "labels", "long", "parity"}
+    assert lacking(lambda task: task.suite and set(task.suite) <= suites) == []
     choice = [task for task in TASKS.values() if task.output_type == "multiple_choice"]
     assert len(choice) > 100
     assert [task.name for task in choice if task.chance is None or not 0 < task.chance < 1] == []

@@ -12,7 +12,7 @@ from tests.helpers import ROOT
 
 
 def test_stock_lm_eval_runs_our_tasks(tmp_path):
-    tasks = "labels_eu,lexicon_ja,labels"
+    tasks = "labels_eu,lexicon_ja,labels,parity_eu"
     done = subprocess.run(
         [
             sys.executable, "-m", "lm_eval", "run", "--model", "dummy", "--tasks", tasks, "--limit", "3",
@@ -25,6 +25,7 @@ def test_stock_lm_eval_runs_our_tasks(tmp_path):
     found = json.loads(results.read_text(encoding="utf-8"))["results"]
     assert {f"labels_{code}" for code in ("en", "es", "pt", "ca", "gl", "eu", "ja")} <= found.keys()
     assert {"acc,none", "acc_mutual_info,none"} <= found["lexicon_ja"].keys()
+    assert {"loglikelihood,none", "bits_per_byte,none", "bits_per_char,none"} <= found["parity_eu"].keys()
     samples = next(tmp_path.rglob("samples_lexicon_ja_*.jsonl")).read_text(encoding="utf-8").splitlines()
     assert json.loads(samples[0])["doc"]["id"].startswith("territories:")
 
