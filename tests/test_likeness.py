@@ -139,7 +139,9 @@ def test_a_kernel_does_not_make_another_device():
 
 
 def test_profiles_are_unlike_by_engine_requests_answers_and_threads():
-    other = facts(texts_sha256=digest("others"), engine="llama-cpp-python 0.3.37", threads=4, settings={"answer_tokens": 8})
+    other = facts(
+        texts_sha256=digest("others"), engine="llama-cpp-python 0.3.37", threads=4, settings={"answer_tokens": 8}
+    )
     told = [("engine", "llama-cpp-python 0.3.36", "llama-cpp-python 0.3.37")]
     told.append(("requests' sha256", digest("texts"), digest("others")))
     assert found(unlike_profiles(facts(), other, Kind.READING)) == told

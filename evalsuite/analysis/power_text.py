@@ -11,8 +11,9 @@ from evalsuite.analysis.compare_files import rows_csv
 from evalsuite.analysis.compare_rows import Comparison
 from evalsuite.analysis.compare_text import about_runs, not_compared, what_of
 from evalsuite.analysis.markdown_text import MISSING, shown, table
-from evalsuite.analysis.power_table import POWER, PowerPlan, PowerRow, power_rows
+from evalsuite.analysis.power_table import PowerPlan, PowerRow, power_rows
 from evalsuite.analysis.rows import ALPHA
+from evalsuite.analysis.settling import POWER
 
 __all__ = [
     "POWER_HEADS",

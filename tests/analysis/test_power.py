@@ -94,7 +94,9 @@ def test_rows_are_the_comparisons_of_the_run_at_the_level_of_the_first_step(foun
 
 
 def test_a_margin_both_ways_needs_more_items_than_one_way(run):
-    language = power_rows(compare([run], Axis.LANGUAGE, part=Part(tasks=("toy_topics",), languages=("es",), models=(run.models[0],))))
+    language = power_rows(
+        compare([run], Axis.LANGUAGE, part=Part(tasks=("toy_topics",), languages=("es",), models=(run.models[0],)))
+    )
     model = power_rows(compare([run], Axis.MODEL, part=Part(tasks=("toy_topics",), languages=("es",))))
     per_item = [rows[0].items_to_rule_out / rows[0].differing for rows in (language, model)]
     assert per_item[0] < per_item[1]
