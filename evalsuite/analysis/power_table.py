@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_rows import Comparison, PairRow
 from evalsuite.analysis.rows import ALPHA
-from evalsuite.analysis.settling import POWER, POWER_BOTH, differing_share
-from evalsuite.errors import InputError
-from evalsuite.stats.intervals import wilson_bounds
-from evalsuite.stats.paired import newcombe_paired
-from evalsuite.stats.planning import (
+from evalsuite.analysis.settling import (
+    POWER,
+    POWER_BOTH,
+    differing_share,
     items_for_difference,
     items_for_margin,
     items_for_real,
-    minimum_detectable,
-    power_non_inferiority,
 )
+from evalsuite.errors import InputError
+from evalsuite.stats.intervals import wilson_bounds
+from evalsuite.stats.paired import newcombe_paired
+from evalsuite.stats.planning import minimum_detectable, power_non_inferiority
 
 __all__ = ["PowerPlan", "PowerRow", "plan_power", "power_rows"]
 

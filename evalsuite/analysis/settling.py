@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Literal
 
+from evalsuite.stats import planning
 from evalsuite.stats.paired import PairedDifference
-from evalsuite.stats.planning import items_for_difference, items_for_margin, items_for_real, minimum_detectable
 
-__all__ = ["POWER", "POWER_BOTH", "detectable_difference", "differing_share", "needed_items"]
+__all__ = [
+    "POWER",
+    "POWER_BOTH",
+    "detectable_difference",
+    "differing_share",
+    "items_for_difference",
+    "items_for_margin",
+    "items_for_real",
+    "needed_items",
+]
 
 POWER = 0.8
 """How often what is there is to be shown."""
 POWER_BOTH = (1 + POWER) / 2
 """Power of each of two one-sided tests, so that both together have `POWER` at least."""
+
+
+# Their sums are exact and take a while, and the rows of a table ask for the same ones: shares of a few items are few.
+items_for_difference = cache(planning.items_for_difference)
+items_for_margin = cache(planning.items_for_margin)
+items_for_real = cache(planning.items_for_real)
+_minimum_detectable = cache(planning.minimum_detectable)
 
 
 def needed_items(
@@ -49,7 +66,7 @@ def needed_items(
 def detectable_difference(difference: PairedDifference, alpha: float) -> float | None:
     """Return the smallest difference that these items show in 80 % of repeats, in units of the score."""
     differing = differing_share(difference)
-    return None if differing is None else minimum_detectable(difference.n, differing, alpha=alpha, power=POWER)
+    return None if differing is None else _minimum_detectable(difference.n, differing, alpha=alpha, power=POWER)
 
 
 def differing_share(difference: PairedDifference) -> float | None:

@@ -66,7 +66,7 @@ def rewrite(path: Path, task: str, column: str, function) -> None:
         pq.write_table(table.set_column(at, table.schema.field(at), values), file)
 
 
-def stored(path: Path, model: str, task: str, form: str = "native") -> pd.Series:
+def stored(path: Path, model: str, task: str | None, form: str = "native") -> pd.Series:
     folder = RunFolder(path)
     cell = next(c for c in folder.manifest.cells if (c.model, c.task, c.prompt_form) == (model, task, form))
     return pd.Series({record.item_id: record.score for record in folder.records(cell)}).dropna()
@@ -84,7 +84,7 @@ def compared(by: Axis, *paths: Path, **options):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("compare")
+    return Path(tmp_path_factory.mktemp("compare"))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,8 @@ def test_pairs_of_models_are_mcnemar_tests_corrected_by_holm(run):
     assert [row.p_holm for row in found.pairs] == pytest.approx(multipletests(wanted, method="holm")[1])
     for row in found.pairs:
         assert row.effect is not None
-        only = row.difference.only_first, row.difference.only_second
+        d: Any = row.difference
+        only = d.only_first, d.only_second
         low, high = scipy_stats.binomtest(only[0], sum(only)).proportion_ci()
         assert row.effect.value == pytest.approx(only[0] / only[1])
         assert (row.effect.low, row.effect.high) == pytest.approx((low / (1 - low), high / (1 - high)))
@@ -158,7 +159,7 @@ def test_models_are_within_the_margin_only_if_they_are_so_on_both_sides(tmp_path
     row = compared(Axis.MODEL, path, margin=0.2, part=Part(tasks=("toy_topics",))).pairs[0]
     assert row.difference.difference == pytest.approx(0.075)
     assert row.verdict is Verdict.AHEAD
-    near = compared(Axis.MODEL, path, margin=0.1, reference="a", part=Part(tasks=("toy_topics",))).pairs[0]
+    near: Any = compared(Axis.MODEL, path, margin=0.1, reference="a", part=Part(tasks=("toy_topics",))).pairs[0]
     # b is 7.5 points behind a: "not ahead by 10" is sure, "not behind by 10" is not.
     assert near.p_margin is not None
     only_b, only_a = near.difference.only_first, near.difference.only_second
