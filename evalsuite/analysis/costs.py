@@ -17,7 +17,7 @@ from evalsuite.analysis.profiles import Profile
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import score_of, why_no_items
 from evalsuite.records import Kind, PromptForm, ReadingLabel, RequestRow, Task
-from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.estimate import Estimate
 from evalsuite.stats.quotients import RelativeMean, mean_of, over, ratio_of
 
 __all__ = ["STANDS_FOR", "Cost", "CostRow", "costs_per_correct"]

@@ -30,7 +30,8 @@ from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import answer_spread
 from evalsuite.errors import InputError
 from evalsuite.records import Cell, PromptForm
-from evalsuite.stats.intervals import Estimate, ratio_of_means, wilson
+from evalsuite.stats.estimate import Estimate
+from evalsuite.stats.intervals import ratio_of_means, wilson
 from evalsuite.stats.paired import PairedDifference, paired_difference
 from evalsuite.store import RunFolder
 

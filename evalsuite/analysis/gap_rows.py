@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from evalsuite.analysis.rows import AnswerSpread
 from evalsuite.records import PromptForm
-from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.estimate import Estimate
 from evalsuite.stats.paired import PairedDifference
 
 __all__ = [

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.paired_items import scored_items, usable_clusters
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.records import Cell, PromptForm, Task
-from evalsuite.stats.clusters import cluster_mean
-from evalsuite.stats.intervals import Estimate, bootstrap_mean, wilson
+from evalsuite.stats.estimate import Estimate
+from evalsuite.stats.scores import score_interval
 from evalsuite.store import RunFolder
 
 __all__ = ["KIND_COLUMNS", "ItemKinds", "KindRow", "item_kinds", "scores_by_kind"]
@@ -97,7 +96,6 @@ def _rows(run: Run, task: Task, model: str, form: PromptForm) -> Iterator[KindRo
     result, frame = run.result(model, task.name, form), scored_items(run, model, task.name, form)
     if result is None or frame is None or isinstance(kinds := item_kinds(run, task, result.cell), str):
         return
-    raw = run.group_of(task.name) in run.raw_groups
     for kind in dict.fromkeys(kinds.of.values()):
         found = frame.loc[[i for i in frame.index if kinds.of.get(str(i)) == kind]]
         if len(found):
@@ -109,17 +107,10 @@ def _rows(run: Run, task: Task, model: str, form: PromptForm) -> Iterator[KindRo
                 form=form,
                 column=kinds.column,
                 kind=kind,
-                estimate=_mean(found, run.rng("kind", task.name, model, form.value, kind), raw=raw),
+                estimate=score_interval(
+                    found["score"].to_numpy(dtype=np.float64),
+                    usable_clusters(found["cluster"]),
+                    level=1 - ALPHA,
+                    share=run.group_of(task.name) not in run.raw_groups,
+                ),
             )
-
-
-def _mean(frame: pd.DataFrame, rng: np.random.Generator, *, raw: bool) -> Estimate:
-    values, clusters = frame["score"].to_numpy(dtype=np.float64), usable_clusters(frame["cluster"])
-    if raw and values.size > 1 and (values == values[0]).all():
-        reason = "all items score the same, so that a bootstrap has no width"
-        return Estimate(float(values[0]), None, None, int(values.size), "bootstrap", reason)
-    if clusters is not None:
-        return cluster_mean(values, clusters, rng, level=1 - ALPHA)
-    if not raw and np.isin(values, (0.0, 1.0)).all():
-        return wilson(int(values.sum()), int(values.size), level=1 - ALPHA)
-    return bootstrap_mean(values, rng, level=1 - ALPHA)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,10 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import why_no_items
 from evalsuite.records import PromptForm, Task
+from evalsuite.stats.estimate import Estimate
 from evalsuite.stats.paired import PairedDifference, paired_difference
 
-__all__ = ["Pair", "compared", "pair_languages", "scored_items", "usable_clusters"]
+__all__ = ["Pair", "as_difference", "compared", "pair_languages", "scored_items", "usable_clusters"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,10 +101,40 @@ def compared(
         key: What is compared, so that no two comparisons share their random numbers.
         clusters: What items share with others; none where they stand alone.
     """
-    return paired_difference(first, second, rng=run.rng(*key), level=1 - ALPHA)
+    return paired_difference(first, second, clusters=clusters, rng=run.rng(*key), level=1 - ALPHA)
+
+
+def as_difference(
+    estimate: Estimate,
+    p: float | None,
+    *,
+    sides: tuple[float | None, float | None] = (None, None),
+    test: str = "sign-flip",
+) -> PairedDifference:
+    """Return a difference that was made in another way in the form that tables and verdicts take.
+
+    Args:
+        estimate: The difference with its interval.
+        p: Two-sided p-value, before any correction.
+        sides: What it is the difference of: the first and the second mean.
+        test: Name of the test.
+    """
+    return replace(
+        paired_difference([], []),
+        n=estimate.n,
+        first=sides[0],
+        second=sides[1],
+        difference=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        p=p,
+        interval_method=estimate.method,
+        test_method=test,
+        reason=estimate.reason,
+    )
 
 
 def usable_clusters(clusters: pd.Series) -> list[str] | None:
-    """Return the cluster of each item; none where one names no cluster, or where all stand alone."""
+    """Return the cluster of each item; none where one of them names no cluster, so that items are taken one by one."""
     found = list(clusters)
-    return found if found and all(c is not None for c in found) and len(set(found)) < len(found) else None
+    return found if found and all(c is not None for c in found) else None

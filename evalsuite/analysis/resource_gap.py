@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evalsuite.analysis.gap_table import group_tasks, verdict_of
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.paired_items import compared, scored_items, usable_clusters
+from evalsuite.analysis.paired_items import as_difference, compared, scored_items, usable_clusters
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of
 from evalsuite.records import PromptForm
@@ -248,19 +248,9 @@ def _over_groups(
         return replace(paired_difference([], []), reason=_NO_GROUP)
     groups = [GroupOfItems(units, first - second) for first, second, units in sides.values()]
     estimate = pooled_mean(groups, level=1 - ALPHA)
-    return replace(
-        paired_difference([], []),
-        n=estimate.n,
-        first=float(np.mean([first.mean() for first, _, _ in sides.values()])),
-        second=float(np.mean([second.mean() for _, second, _ in sides.values()])),
-        difference=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        p=pooled_p(groups, run.rng(*key)),
-        interval_method=estimate.method,
-        test_method="sign-flip",
-        reason=estimate.reason,
-    )
+    first = float(np.mean([one.mean() for one, _, _ in sides.values()]))
+    second = float(np.mean([two.mean() for _, two, _ in sides.values()]))
+    return as_difference(estimate, pooled_p(groups, run.rng(*key)), sides=(first, second))
 
 
 # --- size

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.stats.intervals import Estimate
-from evalsuite.stats.paired import sign_flip_p
+from evalsuite.stats.clusters import cluster_error
+from evalsuite.stats.estimate import Estimate
+from evalsuite.stats.signflip import sign_flip_p
 
 __all__ = ["GroupOfItems", "pooled_mean", "pooled_p"]
 
@@ -31,11 +32,12 @@ def pooled_mean(groups: Sequence[GroupOfItems], *, level: float = 0.95) -> Estim
     """Return the mean difference over groups, each with the same weight however many items it has.
 
     Groups are taken as fixed: the interval is about other items in the same groups. The mean is that of a stratified
-    sample with equal weights (W. G. Cochran (1977), Sampling Techniques, 3rd ed., sections 5.3 and 5.4). A unit adds to
-    it the sum of its deviations from its groups' means, each divided by the number of groups and of items in its group;
-    the variance is the sum of the squares of what units add, with m / (m - 1) for the m units of groups that have units
-    in common, as for clusters of unequal size (section 9A.2). So a unit that is in several groups counts once.
-    Student's t has the degrees of freedom of F. E. Satterthwaite (1946), Biometrics Bull. 2, 110-114.
+    sample with equal weights (W. G. Cochran (1977), Sampling Techniques, 3rd ed., sections 5.3 and 5.4), each group's
+    error that of `cluster_error`. Groups that have units in common are no independent samples: a unit adds to the mean
+    the sum of its deviations from its groups' means, each divided by the number of groups and of items in its group, and
+    the variance of these groups together is the sum of the squares of what their m units add, times m / (m - 1)
+    (section 9A.2, clusters of unequal size). Student's t has the degrees of freedom of F. E. Satterthwaite (1946),
+    Biometrics Bull. 2, 110-114.
 
     Args:
         groups: Groups, each with an item or more.
@@ -52,10 +54,11 @@ def pooled_mean(groups: Sequence[GroupOfItems], *, level: float = 0.95) -> Estim
         return Estimate(None, None, None, 0, _METHOD, "no groups")
     n = sum(int(group.values.size) for group in groups)
     value = float(np.mean([group.values.mean() for group in groups]))
-    parts = [_added(part, len(groups), centred=True) for part in _linked(groups)]
-    if any(part.size == 1 for part in parts):
+    variances = [_variance(part, len(groups)) for part in _linked(groups)]
+    known = [one for one in variances if one is not None]
+    if len(known) < len(variances):
         return Estimate(value, None, None, n, _METHOD, "a group whose items are one unit has no interval")
-    half = _half([(part.size / (part.size - 1) * float(part @ part), part.size - 1) for part in parts], level)
+    half = _half(known, level)
     if not half > 1e-12:
         lacking = "all items of a group differ by the same, so that the interval has no width"
         return Estimate(value, None, None, n, _METHOD, lacking)
@@ -84,7 +87,17 @@ def _check(groups: Sequence[GroupOfItems]) -> None:
         raise ValueError("each group needs items, and a unit for each")
 
 
-def _half(variances: Sequence[tuple[float, int]], level: float) -> float:
+def _variance(groups: Sequence[GroupOfItems], count: int) -> tuple[float, float] | None:
+    """Return what linked groups add to the variance of the mean over `count` groups, and its degrees of freedom."""
+    if len(groups) == 1:
+        found = cluster_error(groups[0].values, groups[0].units)
+        return None if found.se is None else ((found.se / count) ** 2, found.df)
+    added = _added(groups, count, centred=True)
+    m = int(added.size)
+    return None if m == 1 else (m / (m - 1) * float(added @ added), m - 1.0)
+
+
+def _half(variances: Sequence[tuple[float, float]], level: float) -> float:
     """Return half of the interval from independent variances and their degrees of freedom."""
     from scipy import stats
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.stats.clusters import cluster_sums
-from evalsuite.stats.intervals import Estimate
+from evalsuite.stats.clusters import cluster_error
+from evalsuite.stats.estimate import Estimate
 
 __all__ = ["RelativeMean", "mean_of", "over", "ratio_of"]
 
@@ -24,8 +24,8 @@ class RelativeMean:
     value: float
     error: float | None
     """None where it is not known."""
-    df: int
-    """Degrees of freedom of that error."""
+    df: float
+    """Degrees of freedom of that error; 0 where it is not known."""
     n: int
     """Items behind it."""
     reason: str | None = None
@@ -41,10 +41,9 @@ def mean_of(
     """Return a mean, or its ratio to that of a reference on the same items, with the relative standard error.
 
     The logarithm of the mean of x is linearised: an item adds (x_i / mean(x) - 1) / n to it, and with a reference
-    (x_i / mean(x) - y_i / mean(y)) / n to the logarithm of the ratio. The items of a cluster are added up first. Source:
-    W. G. Cochran (1977), Sampling Techniques, 3rd ed., sections 6.4 and 9A.2 (linearised variance of a ratio, clusters
-    of unequal size), with m / (m - 1) for m clusters. For n scores of 0 and 1 with mean p the squared error is
-    (1 - p) / ((n - 1)·p).
+    (x_i / mean(x) - y_i / mean(y)) / n to the logarithm of the ratio (W. G. Cochran (1977), Sampling Techniques, 3rd
+    ed., section 6.4). The error of what items add is that of `cluster_error`. For n scores of 0 and 1 that stand alone,
+    with mean p, its square is (1 - p) / ((n - 1)·p).
 
     Args:
         values: A number that is not negative for each item.
@@ -60,13 +59,12 @@ def mean_of(
         raise ValueError(f"{top.size} values, {bottom.size} of the reference: give one for each of one or more items")
     if top.mean() <= 0 or bottom.mean() <= 0:
         raise ValueError("a mean that is not above 0 has no logarithm")
-    added = (top / top.mean() - bottom / bottom.mean())[:, None]
-    sums = cluster_sums(added, range(top.size) if clusters is None else clusters)[:, 0]
-    m, n = int(sums.size), int(top.size)
-    value = float(top.mean() / bottom.mean())
-    if m == 1:
-        return RelativeMean(value, None, 0, n, "one item, or one cluster of items, has no interval")
-    return RelativeMean(value, math.sqrt(m / (m - 1) * float(sums @ sums)) / n, m - 1, n)
+    n, value = int(top.size), float(top.mean() / bottom.mean())
+    added = top / top.mean() - bottom / bottom.mean()
+    found = cluster_error(added, range(n) if clusters is None else clusters)
+    if found.se is None:
+        return RelativeMean(value, None, 0.0, n, "one item, or one cluster of items, has no interval")
+    return RelativeMean(value, found.se, found.df, n)
 
 
 def over(cost: RelativeMean, score: RelativeMean, *, level: float = 0.95) -> Estimate:

@@ -116,7 +116,8 @@ def test_the_gap_and_the_token_tax_are_those_of_their_tables(run: Run) -> None:
         if gap.reason is None:
             assert row.tokens == taxes[row.model, row.group, row.language]
         else:
-            assert row.items.reason == row.kinds.reason == row.tokens.reason == gap.reason
+            assert row.items.reason is not None
+            assert row.items.reason == row.kinds.reason == row.tokens.reason
 
 
 def test_what_does_not_apply_says_why(run: Run) -> None:
@@ -195,6 +196,20 @@ def test_part_scores_name_no_items(tmp_path: Path) -> None:
     plan = Plan(items=10, codes=("en", "es"), models={"m": "M"}, holes=False, record_hook=part)
     row = gap_reasons(load_run(build_run(tmp_path / "run", plan)))[0]
     assert row.items.reason == "acc gives part scores, so that an item is not simply right or wrong"
+
+
+def test_items_of_one_passage_are_one_piece_of_evidence(tmp_path: Path) -> None:
+    def pick(cell: Cell, index: int) -> int:
+        # Whole passages of four questions are right, or wrong: in English all, in Spanish every second one.
+        right = cell.language == "en" or index // 4 % 2 == 0
+        return index % 4 if right else (index + 1) % 4
+
+    plan = Forms(items=40, codes=("en", "es"), models={"m": "M"}, orders=1, wordings=("native",), pick=pick)
+    run = load_run(build_forms(tmp_path / "run", plan))
+    row = next(r for r in gap_reasons(run) if r.group == "toy_reading")
+    assert (row.difference.difference, row.difference.clusters) == (-0.5, 10)
+    # Five of ten passages are lost: all 2^10 sign flips, of which 2 · 2^5 are as far from 0.
+    assert row.difference.p == pytest.approx(2 * 2**5 / 2**10)
 
 
 def test_a_part_has_a_finding_or_a_reason() -> None:

@@ -1,4 +1,4 @@
-"""Low against high tier: means by pandas, p-values by scipy and statsmodels, intervals by their textbook error."""
+"""Low against high tier: means by pandas, intervals and p-values by scipy and statsmodels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import permutation_test
+from scipy.stats import permutation_test, ttest_1samp
 from statsmodels.stats.multitest import multipletests
 
 from evalsuite.analysis import Run, load_run
@@ -16,6 +16,7 @@ from evalsuite.analysis.resource_gap import ResourceGapRow, larger_models, resou
 from evalsuite.analysis.rows import Verdict
 from evalsuite.records import Cell, Record
 from tests.synthetic import MODELS, Plan, build_run
+from tests.synthetic_forms import Forms, build_forms
 
 SMOL, GEMMA = MODELS
 LOW, HIGH = ["ca", "gl", "eu"], ["es", "pt", "ja"]
@@ -43,7 +44,7 @@ def test_the_unit_is_the_item_and_english_is_in_neither_class(whole: Run, rows: 
     row = next(r for r in rows if (r.model, r.group) == (GEMMA, "toy_topics"))
     table = _wide(whole, GEMMA, "toy_topics")
     assert (row.low, row.high) == (("ca", "gl", "eu"), ("es", "pt", "ja"))
-    assert (row.difference.n, row.difference.interval_method) == (40, "bootstrap")
+    assert (row.difference.n, row.difference.interval_method) == (40, "t")
     assert row.difference.first == pytest.approx(table["low"].mean())
     assert row.difference.second == pytest.approx(table["high"].mean())
     gap = (table["low"] - table["high"]).to_numpy()
@@ -51,9 +52,8 @@ def test_the_unit_is_the_item_and_english_is_in_neither_class(whole: Run, rows: 
         (gap,), np.sum, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(1)
     )
     assert row.difference.p == pytest.approx(expected.pvalue, abs=0.01)
-    assert row.difference.low is not None and row.difference.high is not None
-    half = 1.96 * gap.std() / np.sqrt(40)
-    assert row.difference.high - row.difference.low == pytest.approx(2 * half, rel=0.06)
+    interval = ttest_1samp(gap, 0).confidence_interval(0.95)
+    assert (row.difference.low, row.difference.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_over_groups_each_group_counts_alike(whole: Run, rows: tuple[ResourceGapRow, ...]) -> None:
@@ -62,10 +62,9 @@ def test_over_groups_each_group_counts_alike(whole: Run, rows: tuple[ResourceGap
     gaps = {g: t["low"] - t["high"] for g, t in tables.items()}
     assert set(row.groups) == set(gaps)
     assert row.difference.difference == pytest.approx(np.mean([g.mean() for g in gaps.values()]))
-    # Both groups have items of the same ids, which are drawn together: the error is that of the items' mean.
-    error = ((gaps["toy_topics"] + gaps["toy_facts"]) / 2).std(ddof=0) / np.sqrt(40)
-    assert row.difference.low is not None and row.difference.high is not None
-    assert row.difference.high - row.difference.low == pytest.approx(2 * 1.96 * error, rel=0.06)
+    # Both groups have items of the same ids, which count once: the interval is that of the items' means.
+    interval = ttest_1samp((gaps["toy_topics"] + gaps["toy_facts"]) / 2, 0).confidence_interval(0.95)
+    assert (row.difference.low, row.difference.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_over_models_each_item_has_the_mean_of_the_models(whole: Run, rows: tuple[ResourceGapRow, ...]) -> None:
@@ -121,6 +120,17 @@ def test_one_language_a_side_is_a_difference_of_shares(tmp_path: Path) -> None:
     assert (row.difference.interval_method, row.difference.test_method) == ("newcombe", "mcnemar")
 
 
+def test_items_of_one_passage_are_one_piece_of_evidence(tmp_path: Path) -> None:
+    plan = Forms(items=24, codes=("en", "es"), models={"m": "M"}, orders=1, wordings=("native",))
+    run = load_run(build_forms(tmp_path / "run", plan))
+    low = run.manifest.languages["es"].model_copy(update={"tier": "low"})
+    spoken = {"en": low.model_copy(update={"code": "en", "tier": "high"}), "es": low}
+    run = replace(run, manifest=run.manifest.model_copy(update={"languages": spoken}))
+    row = next(r for r in resource_gaps(run) if r.group == "toy_reading")
+    assert (row.low, row.high) == (("es",), ("en",))
+    assert row.difference.clusters == 6
+
+
 def test_a_larger_model_is_compared_on_the_same_items(whole: Run) -> None:
     rows = {r.group: r for r in larger_models(whole)}
     row = rows["toy_topics"]
@@ -129,8 +139,8 @@ def test_a_larger_model_is_compared_on_the_same_items(whole: Run) -> None:
     assert (row.larger, row.smaller, row.sizes) == ((GEMMA,), (SMOL,), (270_000_000, 135_000_000))
     assert row.difference.difference == pytest.approx(double.mean())
     assert row.high_scores == pytest.approx((large["high"].mean(), small["high"].mean()))
-    assert row.difference.low is not None and row.difference.high is not None
-    assert row.difference.high - row.difference.low == pytest.approx(2 * 1.96 * double.std(ddof=0) / 40**0.5, rel=0.06)
+    interval = ttest_1samp(double, 0).confidence_interval(0.95)
+    assert (row.difference.low, row.difference.high) == pytest.approx((interval.low, interval.high))
     expected = multipletests([r.difference.p for r in rows.values()], method="holm")[1]
     assert [r.p_holm for r in rows.values()] == pytest.approx(expected)
     over = [r.difference.difference or 0.0 for g, r in rows.items() if g is not None]
