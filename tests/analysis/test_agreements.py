@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from evalsuite.analysis import Run, load_run
 from evalsuite.analysis.agreements import agreements, run_agreements
-from evalsuite.records import Cell
+from evalsuite.records import Cell, Record
 from tests.synthetic import Plan, build_run
 from tests.synthetic_forms import Forms, build_forms
 from tests.synthetic_labels import Labels, build_labels
@@ -53,6 +54,19 @@ def test_two_runs_of_one_model_are_compared_cell_by_cell(tmp_path: Path) -> None
     assert (other.model, other.other, same.model) == ("a", "a", "c")
     assert other.kappa.value == pytest.approx(cohen_kappa_score(_PICKS["a"], _PICKS["b"]))
     assert (same.alike.value, same.kappa.value) == (1.0, 1.0)
+
+
+def test_items_whose_choices_stand_in_another_order_are_not_compared(tmp_path: Path) -> None:
+    def turned(cell: Cell, record: Record) -> Record:
+        return record.model_copy(update={"choices": record.choices[::-1]} if record.item_index < 5 else {})
+
+    def values(cell: Cell, index: int) -> Sequence[float]:
+        return [-1.0, -5.0, -5.0]
+
+    plan = Labels(categories=3, each=4, codes=("en",), models={"a": "A"}, values=values)
+    one = load_run(build_labels(tmp_path / "one", plan))
+    two = load_run(build_labels(tmp_path / "two", replace(plan, change=turned)))
+    assert [r.n for r in run_agreements(one, two)] == [7]
 
 
 def test_what_one_run_lacks_has_a_reason(tmp_path: Path) -> None:
