@@ -15,7 +15,7 @@ from evalsuite.records import CellStatus, PromptForm, Task
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.scores import score_interval
 
-__all__ = ["scale_of", "score_of", "scores", "why_no_items"]
+__all__ = ["answer_spread", "scale_of", "score_of", "scores", "why_no_items"]
 
 
 def scores(run: Run) -> tuple[ScoreRow, ...]:
@@ -74,7 +74,7 @@ def _row(run: Run, model: str, task: Task, form: PromptForm) -> ScoreRow:
         chance=task.chance,
         above_chance=above,
         alternatives=tuple(_alternative(frame, name) for name in SCORINGS),
-        spread=_spread(frame),
+        spread=answer_spread(frame),
         planned=planned,
         not_scored=planned - int(values.size),
         binary=_is_binary(values) and run.group_of(task.name) not in run.raw_groups,
@@ -114,7 +114,8 @@ def _alternative(frame: pd.DataFrame | None, metric: str) -> Alternative:
     return Alternative(metric, None, 0, "not a multiple-choice task")
 
 
-def _spread(frame: pd.DataFrame | None) -> AnswerSpread | None:
+def answer_spread(frame: pd.DataFrame | None) -> AnswerSpread | None:
+    """Return how the answers of some items fall on the options; none where no item has such an answer."""
     if frame is None:
         return None
     answered = frame.loc[frame["prediction"].notna() & (frame["prediction"] < frame["n_choices"])]
