@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from evalsuite.catalog.data import DataFinder
 from evalsuite.catalog.fetch import Progress, fetch_model, is_cached
@@ -36,6 +37,10 @@ class PlannedModel:
     has_chat_template: bool | None = None
     problem: str | None = None
     """Why its cells cannot be run."""
+    fix: str = "fetch the model, then run again"
+    """What to do about the problem."""
+    made: bool = False
+    """Whether it is made of another model of the sweep, and so not named there itself."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def prepare_models(
         source = model.source
         if fetched.revision and source.kind == "hf":
             source = source.model_copy(update={"revision": fetched.revision})
-        update = {"sha256": fetched.sha256, "bytes": fetched.bytes, "source": source}
+        update: dict[str, Any] = {"sha256": fetched.sha256, "bytes": fetched.bytes, "source": source}
         template: bool | None = None
         if model.backend == "llamacpp":
             info = check_gguf(fetched.path)
@@ -116,6 +121,7 @@ def prepare_models(
             update["parameters"] = model.parameters or info.parameters
             update["quantisation"] = model.quantisation or info.quantisation
             update["context"] = model.context or info.context
+            update["stored_as"] = info.stored_as
         planned[name] = PlannedModel(_shown(model.model_copy(update=update)), fetched.path, template)
     return planned
 
@@ -274,7 +280,7 @@ def _meant(names: Sequence[str], task: Task, tasks: Mapping[str, Task]) -> bool:
 
 def _refusal(planned: PlannedModel, task: Task, form: PromptForm) -> tuple[str, str | None] | None:
     if planned.problem is not None:
-        return planned.problem, "fetch the model, then run again"
+        return planned.problem, planned.fix
     if form.wording not in task.wordings:
         return f"the task has no wording {form.wording!r}, only {', '.join(task.wordings)}", None
     if form.chat and task.only_read:

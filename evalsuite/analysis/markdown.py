@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.markdown_labels import label_parts, length_parts
 from evalsuite.analysis.markdown_parity import parity_parts
+from evalsuite.analysis.markdown_quantisation import quantisation_parts
 from evalsuite.analysis.markdown_text import (
     MISSING,
     flat,
@@ -51,7 +52,7 @@ def write_accuracy_table(run: Run) -> str:
 
     First what was measured, with what; then for each family and task group a table of languages × models and one of
     the other scorings; then, where the run has them, other wordings, orders of options, translations as corpora, what
-    became of written answers, and the bits of texts that were only read.
+    became of written answers, what quantisation costs, and the bits of texts that were only read.
     """
     return _Writer(run, analyse(run)).document()
 
@@ -64,6 +65,7 @@ class _Writer:
         parts = [*self._header(), *self._accuracy(), *self._wordings(), *self._orders()]
         parts += label_parts(self._tables, self._language, self._series)
         parts += length_parts(self._tables, self._language, self._series)
+        parts += quantisation_parts(self._run, self._tables, self._language, self._series)
         parts += [*self._translations(), *self._replies()]
         parts += parity_parts(self._tables, self._language, self._series)
         parts += self._holes()

@@ -13,6 +13,14 @@ from evalsuite.analysis.lengths import DepthRow, LengthRow, depths, lengths
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.orders import OrderRow, option_orders
 from evalsuite.analysis.parity import ParityRow, information_parity
+from evalsuite.analysis.quantisation import (
+    DeltaRow,
+    DoubleDeltaRow,
+    TierDeltaRow,
+    delta_of_deltas,
+    quantisation_deltas,
+    tier_deltas,
+)
 from evalsuite.analysis.replies import ReplyRow, written_answers
 from evalsuite.analysis.rows import ComparisonRow, FailureRow, GapRow, ScoreRow, TokenRow, split_fix
 from evalsuite.analysis.score_table import scores
@@ -30,6 +38,7 @@ __all__ = [
     "category_names",
     "comparisons",
     "corpus_translations",
+    "delta_of_deltas",
     "depths",
     "failures",
     "fewer_categories",
@@ -38,7 +47,9 @@ __all__ = [
     "information_parity",
     "lengths",
     "option_orders",
+    "quantisation_deltas",
     "scores",
+    "tier_deltas",
     "token_tax",
     "trained_scores",
     "wordings",
@@ -65,6 +76,9 @@ class Tables:
     categories: tuple[CategoryRow, ...] = ()
     label_sets: tuple[LabelSetRow, ...] = ()
     label_wordings: tuple[LabelWordingRow, ...] = ()
+    quantisation: tuple[DeltaRow, ...] = ()
+    quantisation_languages: tuple[DoubleDeltaRow, ...] = ()
+    quantisation_tiers: tuple[TierDeltaRow, ...] = ()
     trained: tuple[ScoreRow, ...] = ()
     """Baselines, apart from the models that `scores` is about."""
     parity: tuple[ParityRow, ...] = ()
@@ -90,6 +104,9 @@ def analyse(run: Run) -> Tables:
         categories=category_answers(run),
         label_sets=fewer_categories(run),
         label_wordings=category_names(run),
+        quantisation=quantisation_deltas(run),
+        quantisation_languages=delta_of_deltas(run),
+        quantisation_tiers=tier_deltas(run),
         trained=trained_scores(run),
         parity=information_parity(run),
     )

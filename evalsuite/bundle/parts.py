@@ -79,9 +79,16 @@ def gather(plan: Plan, catalog: Catalog, finder: DataFinder) -> Parts:
             fix="`evalsuite plan` shows what would be skipped, why, and what to do about it",
         )
     parts = Parts()
-    # The plan has its models in the order of the sweep, under the names of their results.
-    for ref, planned in zip(plan.sweep.models, plan.models.values(), strict=True):
-        _add_model(parts, ref, planned, catalog)
+    # The plan has its models in the order of the sweep, under the names of their results; what is made of one stands
+    # behind it, and is a model of its own in the pack.
+    refs = iter(plan.sweep.models)
+    for planned in plan.models.values():
+        if planned.made:
+            _add_file(parts, planned, planned.model)
+            # One that could not be made is unknown there.
+            parts.refs += [{"name": planned.model.name}] if planned.path is not None else []
+        else:
+            _add_model(parts, next(refs), planned, catalog)
     for task in plan.tasks.values():
         if task.data.kind == "hub":
             _add_data(parts, task, finder)
@@ -102,38 +109,50 @@ def _add_model(parts: Parts, ref: ModelRef, planned: PlannedModel, catalog: Cata
     options = {"options": ref.options} if ref.options else {}
     backend = {"backend": ref.backend} if ref.backend else {}
     parts.refs.append({"name": model.name, **backend, **options})
+    # Without what the sweep adds: NAME and NAME+dequantised share the entry, and the sweep of the pack adds it again.
+    entry = catalog.models[model.name] if ref.path is None else model.model_copy(update={"options": {}})
+    _add_file(parts, planned, entry)
+
+
+def _add_file(parts: Parts, planned: PlannedModel, entry: Model) -> None:
+    """Add a model's files, and what the pack's catalog is to say of them."""
     path, sha256 = planned.path, planned.model.sha256
     if path is None or sha256 is None:
         parts.left_out.append(LeftOut(what=planned.model.name, reason=planned.problem or "its file is not at hand"))
         return
-    known = parts.models.get(model.name)
+    known = parts.models.get(entry.name)
     if known is not None:
         if known.sha256 != sha256:
             raise InputError(
-                f"two models are named {model.name!r}, with different files",
+                f"two models are named {entry.name!r}, with different files",
                 fix="give one a `name` of its own in the sweep file",
             )
         return
-    # Without what the sweep adds: NAME and NAME+dequantised share the entry, and the sweep of the pack adds it again.
-    entry = catalog.models[model.name] if ref.path is None else model.model_copy(update={"options": {}})
-    place = f"{WEIGHTS}/{model.name}/{path.name}" if path.is_file() else f"{WEIGHTS}/{model.name}"
-    shared = model.source.kind != "file"
+    place = f"{WEIGHTS}/{entry.name}/{path.name}" if path.is_file() else f"{WEIGHTS}/{entry.name}"
+    shared = planned.made or entry.source.kind != "file"
     for file in [path] if path.is_file() else folder_files(path):
         name = place if path.is_file() else f"{place}/{file.relative_to(path).as_posix()}"
         own = sha256 if path.is_file() else file_sha256(file, cache_dir())
         parts.add(Item(name, source=file.resolve(), sha256=own, shared=shared))
-    source = planned.model.source
-    origin = f"file:{path.name}" if source.kind == "file" else str(source)
-    parts.models[model.name] = PackedModel(
-        name=model.name,
+    origin = _origin(planned, path)
+    parts.models[entry.name] = PackedModel(
+        name=entry.name,
         file=place,
         sha256=sha256,
-        licence=model.licence,
-        licence_url=model.licence_url,
+        licence=entry.licence,
+        licence_url=entry.licence_url,
         origin=origin,
     )
     text = _entry_text(entry, place, sha256, origin)
-    parts.add(Item(f"models/{model.name}.yaml", data=text.encode()))
+    parts.add(Item(f"models/{entry.name}.yaml", data=text.encode()))
+
+
+def _origin(planned: PlannedModel, path: Path) -> str:
+    made_from = planned.model.made_from
+    if planned.made and made_from is not None:
+        return f"made from {made_from.name} ({made_from.tool} {made_from.version})"
+    source = planned.model.source
+    return f"file:{path.name}" if source.kind == "file" else str(source)
 
 
 def _entry_text(model: Model, place: str, sha256: str, origin: str) -> str:
@@ -141,12 +160,14 @@ def _entry_text(model: Model, place: str, sha256: str, origin: str) -> str:
     more = {"context": model.context, "bytes": model.bytes, "options": model.options or None}
     known = {key: value for key, value in {**fields, **more}.items() if value is not None}
     known |= {"source": {"file": f"../{place}"}, "sha256": sha256}
+    if model.made_from is not None:
+        known["made_from"] = model.made_from.model_dump(exclude_none=True)
     return f"# Came from {' '.join(origin.split())}\n" + yaml.safe_dump(known, sort_keys=False, allow_unicode=True)
 
 
 def _sweep_text(sweep: Sweep, parts: Parts) -> str:
     # Defaults are written too: those of another version of evalsuite may differ.
-    fields = sweep.model_dump(mode="json", exclude_none=True, exclude={"models", "include"})
+    fields = sweep.model_dump(mode="json", exclude_none=True, exclude={"models", "include", "quantise"})
     head = {"name": fields.pop("name")}
     told = {**head, "models": parts.refs, **fields, "include": [*parts.include, "."]}
     return "# Made by `evalsuite bundle`; run it with `evalsuite run` and the folder that this file is in.\n" + (

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from evalsuite.errors import ModelFileError
+from evalsuite.records import StoredAs
 
-__all__ = ["GgufInfo", "check_gguf", "inspect_gguf"]
+__all__ = ["FILE_TYPES", "GgufInfo", "check_gguf", "inspect_gguf"]
 
 _T = TypeVar("_T")
 _MAGIC: Final = b"GGUF"
@@ -46,14 +47,14 @@ _TENSOR_TYPES: Final[dict[int, tuple[str, int, int]]] = {
     39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18),
 }  # fmt: skip
 
-# `general.file_type` -> the name that people use for the mix.
-_FILE_TYPES: Final = {
+FILE_TYPES: Final = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
     12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS",
     20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M",
     28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4",
     39: "NVFP4", 40: "Q1_0",
 }  # fmt: skip
+"""`general.file_type` → the name that people use for the mix; the numbers are llama.cpp's own for what it writes."""
 
 # First bytes of what people mistake for a GGUF file, or get instead of one.
 _LOOKALIKES: Final = (
@@ -83,6 +84,8 @@ class GgufInfo:
     chat_template: str | None
     add_bos: bool | None
     file_bytes: int
+    stored_as: tuple[StoredAs, ...]
+    """Tensors by the type that they are stored in, most weights first."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,10 @@ class _Tensor:
     elements: int
     type_name: str | None
     """None for a type that this module does not know; the engine may."""
+    kind: int
+    """Its type as the file numbers it."""
+    bytes: int | None
+    """Size of its data; none for a type that is not known."""
     end: int
     """Where its data end, counted from the start of all data; where they start, if the type is not known."""
 
@@ -153,7 +160,24 @@ def _summary(header: _Header, file_bytes: int) -> GgufInfo:
         chat_template=_typed(values.get("tokenizer.chat_template"), str),
         add_bos=_typed(values.get("tokenizer.ggml.add_bos_token"), bool),
         file_bytes=file_bytes,
+        stored_as=_stored_as(header),
     )
+
+
+def _stored_as(header: _Header) -> tuple[StoredAs, ...]:
+    by_kind: dict[int, list[_Tensor]] = {}
+    for tensor in header.tensors:
+        by_kind.setdefault(tensor.kind, []).append(tensor)
+    found = [
+        StoredAs(
+            type=same[0].type_name or str(kind),
+            tensors=len(same),
+            weights=sum(tensor.elements for tensor in same),
+            bytes=None if same[0].bytes is None else sum(tensor.bytes or 0 for tensor in same),
+        )
+        for kind, same in by_kind.items()
+    ]
+    return tuple(sorted(found, key=lambda one: -one.weights))
 
 
 def _typed(value: Any, kind: type[_T]) -> _T | None:
@@ -161,7 +185,7 @@ def _typed(value: Any, kind: type[_T]) -> _T | None:
 
 
 def _quantisation(header: _Header) -> str | None:
-    stated = _FILE_TYPES.get(header.values.get("general.file_type", -1))
+    stated = FILE_TYPES.get(header.values.get("general.file_type", -1))
     if stated is not None:
         return stated
     share: dict[str, int] = {}
@@ -257,11 +281,12 @@ class _Reader:
         if not 0 < elements < 1 << 50 or offset >= 1 << 50:
             raise _CorruptError(f"tensor {name!r} of {elements} elements at offset {offset}")
         if kind not in _TENSOR_TYPES:
-            return _Tensor(name, elements, None, offset)
+            return _Tensor(name, elements, None, kind, None, offset)
         type_name, per_block, block_bytes = _TENSOR_TYPES[kind]
         if shape[0] % per_block:
             raise _CorruptError(f"tensor {name!r}: {shape[0]} is no multiple of {type_name}'s {per_block}")
-        return _Tensor(name, elements, type_name, offset + elements // per_block * block_bytes)
+        size = elements // per_block * block_bytes
+        return _Tensor(name, elements, type_name, kind, size, offset + size)
 
     def _skip_array(self, depth: int = 1) -> int:
         kind, length = self._number("I"), self._number("Q")

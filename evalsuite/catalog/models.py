@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.yamlfile import load_mapping, validate
 from evalsuite.errors import CatalogError, InputError, suggest
-from evalsuite.records import Model, ModelRef, Sha256, Source
+from evalsuite.records import MadeFrom, Model, ModelRef, Sha256, Source
 
 __all__ = ["load_models", "resolve_model"]
 
@@ -89,6 +89,8 @@ class _ModelSpec(_Strict):
     bytes: Annotated[int, Field(gt=0)] | None = None
     sha256: Sha256 | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    made_from: MadeFrom | None = None
+    """Of a quantisation of another model: which, and how it was made."""
 
 
 def load_models(include: Sequence[Path] = ()) -> dict[str, Model]:

@@ -70,7 +70,8 @@ def show(
         shown["file"] = str(fetch_model(model, offline=True).path)
         if model.backend == "llamacpp":
             info = asdict(check_gguf(fetch_model(model, offline=True).path))
-            shown["gguf"] = {**info, "chat_template": bool(info["chat_template"])}
+            types = {one.type: one.tensors for one in info["stored_as"]}
+            shown["gguf"] = {**info, "chat_template": bool(info["chat_template"]), "stored_as": types}
     if as_json:
         print_json(shown)
         return

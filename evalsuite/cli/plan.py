@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evalsuite.cli.common import (
     DataOption,
     IncludeOption,
@@ -20,17 +22,22 @@ from evalsuite.cli.request import (
     LangsOption,
     LimitOption,
     ModelOption,
+    QuantiseOption,
     Request,
     SweepArgument,
     TasksOption,
 )
+
+if TYPE_CHECKING:
+    from evalsuite.records import Model
 
 __all__ = ["EXAMPLES", "command"]
 
 EXAMPLES = (
     "Examples:\n\n"
     "  evalsuite plan sweeps/quickstart.yaml\n\n"
-    "  evalsuite plan --model gemma3-270m --tasks starter --langs eu --json"
+    "  evalsuite plan --model gemma3-270m --tasks starter --langs eu --json\n\n"
+    "  evalsuite plan --model gemma3-270m --quantise Q8_0,Q2_K"
 )
 
 
@@ -43,13 +50,16 @@ def command(
     limit: LimitOption = None,
     chat: ChatOption = False,
     baselines: BaselinesOption = False,
+    quantise: QuantiseOption = None,
     data: DataOption = None,
     include: IncludeOption = None,
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what would be run, what would be skipped and why, and a rough estimate. Nothing is downloaded or measured."""
-    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline, baselines=baselines).unpacked()
+    request = Request(
+        sweep, model, langs, tasks, limit, chat, include, data, offline, baselines=baselines, quantise=quantise
+    ).unpacked()
     plan = request.plan(download=False)
     profiles = device_plan(plan, plan.sweep) if plan.sweep.profile else None
     rows = [
@@ -66,11 +76,22 @@ def command(
         }
         for cell in plan.cells
     ]
-    to_fetch = [name for name, planned in plan.models.items() if planned.path is None and planned.problem is None]
+    absent = {name: one for name, one in plan.models.items() if one.path is None and one.problem is None}
+    to_fetch = [name for name, found in absent.items() if not found.made]
+    to_make = {name: made_from for name, found in absent.items() if (made_from := found.model.made_from) and found.made}
     if as_json:
         skips = [skip.model_dump() for skip in (*plan.skips, *(profiles.skips if profiles else ()))]
         measured = [profile.model_dump(mode="json") for profile in profiles.cells] if profiles else []
-        print_json({"cells": rows, "profiles": measured, "skips": skips, "models_to_fetch": to_fetch})
+        to_tell = {name: made_from.model_dump() for name, made_from in to_make.items()}
+        print_json(
+            {
+                "cells": rows,
+                "profiles": measured,
+                "skips": skips,
+                "models_to_fetch": to_fetch,
+                "models_to_make": to_tell,
+            }
+        )
         return
     from rich.table import Table
 
@@ -99,3 +120,14 @@ def command(
             markup=False,
             soft_wrap=True,
         )
+    for name, made_from in to_make.items():
+        console.print(
+            f"`evalsuite run` would make {name} from {made_from.name} ({made_from.quantisation or 'quantisation not known'}"
+            f"{', so it cannot be better than that' if made_from.requantised else ''}){_size(plan.models[name].model)}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _size(model: Model) -> str:
+    return f"; very roughly {model.bytes / 2**20:.0f} MiB" if model.bytes else ""

@@ -27,6 +27,7 @@ __all__ = [
     "LangsOption",
     "LimitOption",
     "ModelOption",
+    "QuantiseOption",
     "Request",
     "SweepArgument",
     "TasksOption",
@@ -61,6 +62,10 @@ BaselinesOption = Annotated[
     bool,
     typer.Option("--baselines", help="Also train classifiers (majority, tfidf-svm) for the tasks that allow it."),
 ]
+QuantiseOption = Annotated[
+    list[str] | None,
+    typer.Option("--quantise", help="Quantisations to make of every GGUF model, such as Q8_0,Q2_K, and run beside it."),
+]
 _WORTH_A_LINE = 100 * 2**20
 """Bytes that take long enough to read that someone may wonder."""
 
@@ -84,6 +89,8 @@ class Request:
     """Where models, data and sweep come from a pack: which."""
     baselines: bool = False
     """Whether all baselines are trained beside the models."""
+    quantise: list[str] | None = None
+    """Quantisations to make of every model."""
 
     def unpacked(self) -> Request:
         """Return the request with sweep and data of a pack, where the folder of one was given in place of a sweep file.
@@ -119,10 +126,8 @@ class Request:
         given = self._baselines()
         if self.models is not None:
             given["models"] = tuple(ModelRef.model_validate(name) for name in names(self.models))
-        if self.langs is not None:
-            given["languages"] = tuple(names(self.langs))
-        if self.tasks is not None:
-            given["tasks"] = tuple(names(self.tasks))
+        lists = {"languages": self.langs, "tasks": self.tasks, "quantise": self.quantise}
+        given |= {field: tuple(names(values)) for field, values in lists.items() if values is not None}
         if self.limit:
             given["limit"] = self.limit
         if self.chat:
@@ -167,6 +172,7 @@ class Request:
         from evalsuite.machine import usable_cores
         from evalsuite.plan import make_plan, prepare_models
         from evalsuite.provenance import versions
+        from evalsuite.quantise import Making, check_quantise, with_variants
         from evalsuite.trained_plan import check_baselines, with_baselines
 
         sweep = self.sweep()
@@ -176,6 +182,7 @@ class Request:
         for ref in sweep.models:
             backend_target(resolve_model(ref, catalog.models).backend)
         check_baselines(sweep)
+        check_quantise(sweep, catalog)
         finder = self.finder()
         # What a pack has is at hand, so its plan can be exact.
         download = download or self.pack is not None
@@ -183,6 +190,8 @@ class Request:
             show_licences([resolve_model(ref, catalog.models) for ref in sweep.models])
         models = prepare_models(sweep, catalog, offline=self.offline, download=download, progress=FetchBar())
         cores = sweep.threads or usable_cores().count
+        making = Making(cores, sweep.limits.load_timeout_s, CopyBar("quantising", worth_a_line=0), _note)
+        models = with_variants(models, sweep, making, make=download)
         plan = make_plan(sweep, catalog, finder, models, download=download, cores=cores)
         plan = with_baselines(plan, catalog, finder, download=download)
         if self.pack is not None:
@@ -192,17 +201,26 @@ class Request:
 
 
 class CopyBar(FetchBar):
-    """Shows how far files are copied or checked, as `FetchBar` shows a download."""
+    """Shows how far files are copied, checked or made, as `FetchBar` shows a download.
 
-    def __init__(self, doing: str) -> None:
+    Args:
+        doing: What is done with them.
+        worth_a_line: Bytes from which on it is told where there is no terminal.
+    """
+
+    def __init__(self, doing: str, *, worth_a_line: int = _WORTH_A_LINE) -> None:
         super().__init__()
-        self._doing = doing
+        self._doing, self._worth_a_line = doing, worth_a_line
 
     def start(self, total_bytes: int | None, title: str) -> None:
         if console.is_terminal:
             super().start(total_bytes, f"{self._doing} {title}")
-        elif total_bytes is not None and total_bytes >= _WORTH_A_LINE:
+        elif total_bytes is not None and total_bytes >= self._worth_a_line:
             console.print(f"{self._doing} {title} ({total_bytes / 2**20:.0f} MiB)", markup=False, soft_wrap=True)
+
+
+def _note(text: str) -> None:
+    console.print(f"note: {text}", markup=False, soft_wrap=True)
 
 
 def run_name(text: str) -> str:

@@ -25,6 +25,7 @@ from evalsuite.cli.request import (
     LangsOption,
     LimitOption,
     ModelOption,
+    QuantiseOption,
     Request,
     SweepArgument,
     TasksOption,
@@ -43,6 +44,7 @@ EXAMPLES = (
     "  evalsuite run sweeps/quickstart.yaml\n\n"
     "  evalsuite run --model my-model.gguf --langs es,eu --tasks labels\n\n"
     "  evalsuite run --model gemma3-270m --tasks sib200 --data ../mirror --limit 50\n\n"
+    "  evalsuite run --model gemma3-270m --quantise Q8_0,Q2_K --langs en,eu\n\n"
     "  evalsuite run pack/        (a pack that `evalsuite bundle` has made)\n\n"
     "An interrupted run goes on where it was when the same command is given again."
 )
@@ -57,6 +59,7 @@ def command(
     limit: LimitOption = None,
     chat: ChatOption = False,
     baselines: BaselinesOption = False,
+    quantise: QuantiseOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder. Default: out/<name>.")] = None,
     report: Annotated[bool, typer.Option(help="Write <run folder>.html at the end.")] = True,
     data: DataOption = None,
@@ -67,7 +70,9 @@ def command(
     """Measure what a sweep asks for, store every item, and write the report."""
     from evalsuite.store import RunWriter
 
-    request = Request(sweep, model, langs, tasks, limit, chat, include, data, offline, baselines=baselines).unpacked()
+    request = Request(
+        sweep, model, langs, tasks, limit, chat, include, data, offline, baselines=baselines, quantise=quantise
+    ).unpacked()
     asked = request.sweep()
     folder = out or Path("out") / asked.name
     with RunWriter(folder) as writer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalsuite.records.base import Frozen, Name, Sha256, digest
-from evalsuite.records.catalog import TRAINED, DataRef, Language, Model, Source, Task, TrainedOn
+from evalsuite.records.catalog import TRAINED, DataRef, Language, MadeFrom, Model, Source, StoredAs, Task, TrainedOn
 from evalsuite.records.device import Device
 from evalsuite.records.form import PromptForm
 from evalsuite.records.manifest import SCHEMA_VERSION, Manifest
@@ -57,6 +57,7 @@ __all__ = [
     "Language",
     "Limits",
     "Load",
+    "MadeFrom",
     "Manifest",
     "MemoryPhase",
     "MeterFound",
@@ -79,6 +80,7 @@ __all__ = [
     "Source",
     "SpotCell",
     "SpotCheck",
+    "StoredAs",
     "Stretch",
     "Sweep",
     "Task",

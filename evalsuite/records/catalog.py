@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from evalsuite.records.base import Frozen, Name, Sha256
 from evalsuite.texts.norms import Norms
 
-__all__ = ["TRAINED", "DataRef", "Language", "Model", "Source", "Task", "TrainedOn"]
+__all__ = ["TRAINED", "DataRef", "Language", "MadeFrom", "Model", "Source", "StoredAs", "Task", "TrainedOn"]
 
 TRAINED = "trained"
 """Backend of the baselines: classifiers that are trained for a task, beside models that are asked without examples."""
@@ -186,6 +186,35 @@ class Source(Frozen):
         return f"file:{self.path}"
 
 
+class StoredAs(Frozen):
+    """The tensors of a model file that are stored in one type."""
+
+    type: str
+    """As GGUF names it (`Q4_K`), or its number where that is not known here."""
+    tensors: Annotated[int, Field(gt=0)]
+    weights: Annotated[int, Field(gt=0)]
+    bytes: Annotated[int, Field(gt=0)] | None = None
+    """Size of their data; none for a type that is not known here."""
+
+
+class MadeFrom(Frozen):
+    """What a quantised file was made from, and how."""
+
+    name: str
+    """Model that it was made from."""
+    sha256: Sha256 | None = None
+    """Of the source's file; none where that is not at hand yet."""
+    quantisation: str | None = None
+    """Of the source."""
+    type: str
+    """Quantisation that was asked for (`Q2_K`); what the file holds of it, `Model.stored_as` says."""
+    tool: str
+    version: str
+    """Of the tool."""
+    requantised: bool
+    """Whether the source was quantised itself: what its own quantisation lost is lost here too."""
+
+
 class Model(Frozen):
     """One model of the catalog, or a file that the user named."""
 
@@ -204,3 +233,16 @@ class Model(Frozen):
     """Of the model file; none where the catalog cannot know it (it is then recorded at the first use)."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Arguments for the backend."""
+    made_from: MadeFrom | None = None
+    """Of a quantisation that was made from another file: which, and how; none for a file that came as it is."""
+    stored_as: tuple[StoredAs, ...] = ()
+    """What a GGUF file holds, by type, most weights first; empty for other files, and where the file is not at hand."""
+
+    @property
+    def bits_per_weight(self) -> float | None:
+        """Mean bits that a weight takes in the file, without its header; none where types or file are not known."""
+        sizes = [one.bytes for one in self.stored_as]
+        known = [size for size in sizes if size is not None]
+        if not sizes or len(known) < len(sizes):
+            return None
+        return 8 * sum(known) / sum(one.weights for one in self.stored_as)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from evalsuite.records.base import Frozen, Name
 from evalsuite.records.form import PromptForm
@@ -16,6 +16,9 @@ __all__ = ["DEQUANTISED", "Kind", "Limits", "ModelRef", "ProfileSettings", "Swee
 
 DEQUANTISED = "+dequantised"
 """Behind a model's name: its weights are evaluated as float32 numbers of the same values."""
+
+_Quantisation = Annotated[str, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
+"""As llama.cpp names it (`Q4_K_M`); case does not matter."""
 
 
 class ModelRef(Frozen):
@@ -28,6 +31,8 @@ class ModelRef(Frozen):
     path: Path | None = None
     backend: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    quantise: tuple[_Quantisation, ...] | None = None
+    """Quantisations to make of this model, in place of the sweep's; none where the sweep's count."""
 
     @model_validator(mode="before")
     @classmethod
@@ -148,6 +153,8 @@ class Sweep(Frozen):
     """Tasks, groups, families or suites whose listed options are also put into every other order of a circle."""
     baselines: tuple[str, ...] = ()
     """Classifiers that are trained for each task which says how, and shown beside the models."""
+    quantise: tuple[_Quantisation, ...] = ()
+    """Quantisations that are made of every GGUF model and measured beside it."""
     seed: int = 20260401
     threads: Annotated[int, Field(gt=0)] | None = None
     include: tuple[Path, ...] = ()
@@ -162,7 +169,7 @@ class Sweep(Frozen):
             raise ValueError("tasks: name at least one task, or give `profile` settings to measure the device")
         return self
 
-    @field_validator("models", "tasks", "languages", "prompt_forms", "baselines")
+    @field_validator("models", "tasks", "languages", "prompt_forms", "baselines", "quantise")
     @classmethod
     def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [f"{v.name}{v.compute}" if isinstance(v, ModelRef) else str(v) for v in value]

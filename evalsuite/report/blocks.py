@@ -14,6 +14,7 @@ from evalsuite.analysis.label_wordings import LabelWordingRow
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.orders import OrderRow
 from evalsuite.analysis.parity import ParityRow
+from evalsuite.analysis.quantisation import DeltaRow, DoubleDeltaRow
 from evalsuite.analysis.replies import ReplyRow
 from evalsuite.analysis.rows import FAMILIES, ComparisonRow, GapRow, ScoreRow, TokenRow
 from evalsuite.analysis.sensitivity import WordingRow
@@ -39,6 +40,8 @@ Row = TypeVar(
     LabelSetRow,
     LabelWordingRow,
     ParityRow,
+    DeltaRow,
+    DoubleDeltaRow,
 )
 
 

@@ -18,6 +18,7 @@ from evalsuite.analysis.metrics import SCORINGS
 from evalsuite.analysis.spotcheck import spot_tables
 from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.catalog.paths import data_root
+from evalsuite.catalog.quantisations import types_text
 from evalsuite.errors import StoreError
 from evalsuite.report.device import Shown, build_device
 from evalsuite.report.labels import build_labels
@@ -35,6 +36,7 @@ from evalsuite.report.provenance import (
     task_items,
     trained_text,
 )
+from evalsuite.report.quantisation import build_quantisation, made_text
 from evalsuite.report.sections import build_sections
 from evalsuite.report.spot import SpotSection, SpotShown, build_spot
 from evalsuite.report.summary import summarise
@@ -104,6 +106,7 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "variants": build_variants(run, tables, names, text),
         "labels": build_labels(run, tables, names, text),
         "lengths": build_lengths(run, tables, names, text),
+        "quantisation": build_quantisation(run, tables, names, text),
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
             *(parity.sentences if parity else ()),
@@ -125,6 +128,8 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "scorings": SCORINGS,
         "trained_text": partial(trained_text, text),
         "source_text": source_text,
+        "made_text": partial(made_text, text),
+        "types_text": types_text,
         "data_text": data_text,
         # Our own file, not data: escaping it would break its selectors.
         "style": Markup((folder / "style.css").read_text(encoding="utf-8")),  # noqa: S704

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ class _Log:
         self.lines: list[str] = []
         self.sizes: list[str] = []
         self._text = ""
+        self._heard: Callable[[str], None] | None = None
         self._callback = llama_cpp.llama_log_callback(self._take)
 
-    def install(self) -> None:
+    def install(self, heard: Callable[[str], None] | None) -> None:
+        self._heard = heard
         llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
         self.lines.clear()
         self.sizes.clear()
@@ -33,6 +36,8 @@ class _Log:
         self._text += text.decode("utf-8", "replace")
         *done, self._text = self._text.split("\n")
         for line in done:
+            if self._heard is not None:
+                self._heard(line)
             # Levels: 2 info, 3 warning, 4 error, 5 continuation of the line before.
             if level in (3, 4) and line.strip():
                 self.lines = [*self.lines[-19:], line.strip()]
@@ -44,9 +49,13 @@ class _Log:
 _LOG = _Log()
 
 
-def listen() -> None:
-    """Take what llama.cpp says from now on, in place of its printing it."""
-    _LOG.install()
+def listen(heard: Callable[[str], None] | None = None) -> None:
+    """Take what llama.cpp says from now on, in place of its printing it.
+
+    Args:
+        heard: Is given every line as well.
+    """
+    _LOG.install(heard)
 
 
 def told_sizes() -> list[str]:
