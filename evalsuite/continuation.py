@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from evalsuite.errors import StoreError
-from evalsuite.records import TRAINED, Cell, Manifest, Sweep
+from evalsuite.likeness import changed, changed_versions
+from evalsuite.records import Cell, Manifest, Sweep
 from evalsuite.store import RunFolder
 
-__all__ = ["begun_backends", "changed", "changed_versions", "continued", "place", "scoring_packages"]
-
-_SCORING = {
-    "llamacpp": ("lm-eval", "llama-cpp-python"),
-    "transformers": ("lm-eval", "transformers", "torch", "torchao"),
-    TRAINED: ("lm-eval", "scikit-learn"),
-}
-"""Backend → packages whose version may change a score; lm-eval for all others."""
-
+__all__ = ["begun_backends", "continued", "place"]
 
 def continued(folder: RunFolder, manifest: Manifest) -> Manifest:
     """Return the manifest to store: that of the folder goes on, where it is the same device and the same things.
@@ -76,15 +66,6 @@ def place(cell: Cell) -> tuple[str, str, str]:
     return cell.model, cell.task, cell.prompt_form.value
 
 
-def changed(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """Return the names of models, tasks or languages that are not the same in both, by their files' hashes.
-
-    A model that could not be had has no hash; there are no results of it that could be mixed.
-    """
-    both = (name for name in ours.keys() & theirs.keys() if ours[name].sha256 and theirs[name].sha256)
-    return sorted(name for name in both if ours[name].sha256 != theirs[name].sha256)
-
-
 def begun_backends(folder: RunFolder, manifest: Manifest) -> frozenset[str]:
     """Return the backends that a folder holds items of."""
     backends = {name: model.backend for name, model in manifest.models.items()}
@@ -96,16 +77,6 @@ def _profiled_backends(folder: RunFolder, manifest: Manifest) -> frozenset[str]:
     backends = {name: model.backend for name, model in manifest.models.items()}
     begun = (cell.model for cell in manifest.profiles if (folder.path / "profiles" / cell.id).is_dir())
     return frozenset(backends.get(model, "") for model in begun)
-
-
-def scoring_packages(backends: Iterable[str]) -> list[str]:
-    """Return the packages whose version may change a score of these backends."""
-    return sorted({name for backend in backends for name in _SCORING.get(backend, ("lm-eval",))})
-
-
-def changed_versions(backends: Iterable[str], ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
-    """Return the packages that may change a score of these backends, and whose versions differ."""
-    return [name for name in scoring_packages(backends) if ours.get(name) != theirs.get(name)]
 
 
 def _sweep(old: Manifest, new: Manifest) -> Sweep:

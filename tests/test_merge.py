@@ -195,7 +195,7 @@ def test_one_name_for_models_of_two_backends_is_refused(tmp_path):
     one, two = run_of(tmp_path / "one", "one", "en"), run_of(tmp_path / "two", "one", "eu")
     model = RunFolder(two).manifest.models["one"]
     change(two, models={"one": model.model_copy(update={"backend": "transformers"})})
-    assert f"one ran on llamacpp in {one}, on transformers in {two}" in refused(tmp_path, one, two)
+    assert f"backend llamacpp in {one}, transformers in {two}" in refused(tmp_path, one, two)
 
 
 # --- cells that several runs hold
@@ -345,7 +345,7 @@ def test_a_model_with_other_options_is_refused_but_for_its_threads(tmp_path):
     merge_runs([one, two], tmp_path / "threads", command="")
     change(two, cells=tuple(c.model_copy(update={"options": {"context": 512}}) for c in cells))
     told = refused(tmp_path, one, two)
-    assert f"the model one has the options {{}} in {one}, {{'context': 512}} in {two}" in told
+    assert f"the model one is not the same: options {{}} in {one}, {{'context': 512}} in {two}" in told
 
 
 @pytest.mark.parametrize("package", ["lm-eval", "llama-cpp-python"])

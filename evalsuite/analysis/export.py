@@ -12,7 +12,7 @@ from evalsuite.errors import StoreError
 from evalsuite.records import Record
 from evalsuite.store import RunFolder
 
-__all__ = ["export_lm_eval", "export_markdown", "export_table"]
+__all__ = ["export_lm_eval", "export_markdown", "export_table", "write_text"]
 
 
 def export_table(run: RunFolder, out: Path, *, csv: bool) -> Path:
@@ -70,7 +70,7 @@ def export_lm_eval(run: RunFolder, out: Path) -> list[Path]:
         form = "" if cell.prompt_form.value == "native" else f"_{cell.prompt_form.value}"
         path = out / f"{cell.model}{form}" / f"samples_{cell.task}_{stamp}.jsonl"
         lines = "".join(json.dumps(_sample(record), ensure_ascii=False) + "\n" for record in records)
-        _atomically(path, partial(_write_text, lines))
+        write_text(lines, path)
         paths.append(path)
     if not paths:
         raise StoreError(f"{run.path} has no items to export", fix="run the sweep first")
@@ -89,7 +89,16 @@ def export_markdown(run: RunFolder, out: Path) -> Path:
     loaded = load_run(run.path)
     if loaded.items.empty:
         raise StoreError(f"{run.path} has no items to export", fix="run the sweep first")
-    _atomically(out, partial(_write_text, write_accuracy_table(loaded)))
+    return write_text(write_accuracy_table(loaded), out)
+
+
+def write_text(text: str, out: Path) -> Path:
+    """Write a text file whole, beside its place and moved there.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    _atomically(out, partial(_write_text, text))
     return out
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalsuite.analysis.rows import Scale
-from evalsuite.continuation import changed_versions
+from evalsuite.likeness import changed_versions
 from evalsuite.records import Cell, CellStatus, Manifest, PromptForm, Record, SpotCheck
 from evalsuite.spot_store import StoredCheck, read_checks
 from evalsuite.stats.intervals import Estimate, wilson

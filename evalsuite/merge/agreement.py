@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
-from evalsuite.continuation import changed, changed_versions
 from evalsuite.errors import StoreError
+from evalsuite.likeness import (
+    Unlike,
+    unlike_engines,
+    unlike_languages,
+    unlike_models,
+    unlike_options,
+    unlike_tasks,
+)
 from evalsuite.merge.part import Part
-from evalsuite.records import Cell
 
-__all__ = ["check_draws", "check_engines", "check_files", "options"]
+__all__ = ["check_draws", "check_engines", "check_files"]
+
+_FILES: dict[str, Callable[[Any, Any], list[Unlike]]] = {
+    "models": unlike_models,
+    "tasks": unlike_tasks,
+    "languages": unlike_languages,
+}
 
 
 def check_files(parts: Sequence[Part]) -> None:
@@ -21,22 +33,10 @@ def check_files(parts: Sequence[Part]) -> None:
         StoreError: Two runs have one of the same name that is not the same.
     """
     for first, other in combinations(parts, 2):
-        for kind in ("models", "tasks", "languages"):
+        for kind, unlike in _FILES.items():
             ours, theirs = getattr(first.manifest, kind), getattr(other.manifest, kind)
-            for name in changed(ours, theirs):
-                raise StoreError(
-                    f"the {kind[:-1]} {name} is not the same: sha256 {ours[name].sha256} in {first.path}, "
-                    f"{theirs[name].sha256} in {other.path}",
-                    fix="measure one of them again with the file of the other; different versions are not mixed",
-                )
-        models, others = first.manifest.models, other.manifest.models
-        for name in sorted(models.keys() & others.keys()):
-            one, two = models[name], others[name]
-            if one.sha256 and two.sha256 and one.backend != two.backend:
-                raise StoreError(
-                    f"the model {name} ran on {one.backend} in {first.path}, on {two.backend} in {other.path}",
-                    fix="give it a name of its own in one of the sweeps, and measure that again",
-                )
+            for name in sorted(ours.keys() & theirs.keys()):
+                _refuse(unlike(ours[name], theirs[name]), first, other)
 
 
 def check_draws(parts: Sequence[Part]) -> None:
@@ -55,12 +55,12 @@ def check_draws(parts: Sequence[Part]) -> None:
                 )
         models = {cell.model: cell for cell in first.manifest.cells}
         for cell in other.manifest.cells:
-            ours = options(models.get(cell.model, cell))
-            if ours != options(cell):
-                raise StoreError(
-                    f"the model {cell.model} has the options {ours} in {first.path}, {options(cell)} in {other.path}",
-                    fix="give it a name of its own in one of the sweeps, or run one of them again",
-                )
+            _refuse(unlike_options(models.get(cell.model, cell), cell), first, other)
+
+
+def _refuse(found: Sequence[Unlike], first: Part, other: Part) -> None:
+    if found:
+        raise StoreError(found[0].told(first.path, other.path), fix=f"{found[0].fix}; different versions are not mixed")
 
 
 def _shown(value: Any) -> str:
@@ -77,19 +77,10 @@ def check_engines(parts: Sequence[Part], *, force: bool) -> None:
         return
     for first, other in combinations(parts, 2):
         for backend in sorted(first.backends & other.backends):
-            ours, theirs = first.manifest.versions, other.manifest.versions
-            names = changed_versions([backend], ours, theirs)
-            if names:
-                told = ", ".join(
-                    f"{name} {ours.get(name, '(none)')} in {first.path}, {theirs.get(name, '(none)')} in {other.path}"
-                    for name in names
-                )
+            found = unlike_engines([backend], first.manifest.versions, other.manifest.versions)
+            if found:
+                told = ", ".join(one.values(first.path, other.path) for one in found)
                 raise StoreError(
                     f"scores of {backend} were measured with different engines: {told}",
-                    fix="run one of them again with the other's version, or merge them with --force and a note",
+                    fix=f"{found[0].fix}, or merge them with --force and a note",
                 )
-
-
-def options(cell: Cell) -> dict[str, Any]:
-    """Return the options of a cell's model that make it this cell; threads change only how fast a score comes."""
-    return {name: value for name, value in cell.options.items() if name != "threads"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.continuation import place
 from evalsuite.errors import StoreError
-from evalsuite.merge.agreement import options
+from evalsuite.likeness import options
 from evalsuite.merge.part import Part
 from evalsuite.records import Cell, CellResult, CellStatus, ProfileCell
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite import __version__
-from evalsuite.continuation import changed_versions, place, scoring_packages
+from evalsuite.continuation import place
+from evalsuite.likeness import changed_versions, scoring_packages
 from evalsuite.merge.agreement import check_draws, check_engines, check_files
 from evalsuite.merge.choice import choose_cells, choose_profiles
 from evalsuite.merge.part import Part

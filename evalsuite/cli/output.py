@@ -1,0 +1,71 @@
+"""Where a verb's tables go: the terminal, or a file as CSV, JSON or Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalsuite.cli.common import console
+from evalsuite.errors import InputError
+
+__all__ = ["WIDE", "Format", "FormatOption", "OutOption", "deliver"]
+
+WIDE = 150
+"""Columns of a terminal from which a row of a comparison fits on a line; narrower ones get some short lines for each."""
+
+
+class Format(StrEnum):
+    """Forms of a table."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+_SUFFIXES = {".csv": Format.CSV, ".json": Format.JSON, ".md": Format.MARKDOWN, ".markdown": Format.MARKDOWN}
+
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", "-f", help="Form. Default: that of the file's suffix, else a table for the terminal."),
+]
+OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="File to write, in place of the terminal.")]
+
+
+def deliver(
+    form: Format | None, out: Path | None, texts: dict[Format, Callable[[], str]], show: Callable[[], None]
+) -> None:
+    """Print or write what a verb found.
+
+    Args:
+        form: What was asked for; by default the form of the file's suffix.
+        out: File to write; none: standard output.
+        texts: What makes each form but the table.
+        show: Prints the table.
+
+    Raises:
+        InputError: The file's form is not clear.
+        StoreError: The file cannot be written.
+    """
+    from evalsuite.analysis.export import write_text
+
+    if out is not None and form is None:
+        form = _SUFFIXES.get(out.suffix.casefold())
+    if out is not None and form in {None, Format.TABLE}:
+        raise InputError(
+            f"which form {out} is to have is not clear",
+            fix="add --format csv, json or markdown, or name it .csv, .json or .md",
+        )
+    if form in {None, Format.TABLE}:
+        show()
+        return
+    assert form is not None
+    text = texts[form]()
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    console.print(f"written: {write_text(text, out)}", markup=False, soft_wrap=True)
