@@ -1,0 +1,252 @@
+"""One sample against a limit: is a share, a mean or a quantile shown to lie above it, or below it?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.stats.clusters import cluster_sums
+from evalsuite.stats.quantiles import quantile
+
+__all__ = ["Against", "items_for_share", "items_to_settle", "mean_against", "quantile_against", "share_against"]
+
+_MOST_ITEMS = 1_000_000
+_EXACT_ITEMS = 50_000
+"""Above, the item count of the normal approximation is taken as it is: it is off by less than a hundredth there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A statistic held against a limit, with both one-sided tests and the bounds that decide as they do.
+
+    `low` is at or above the limit just where `p_above` is at most 1 - confidence, and `high` below it (a quantile's: at
+    it) just where `p_below` is.
+    """
+
+    n: int
+    value: float | None
+    low: float | None
+    """One-sided lower confidence bound."""
+    high: float | None
+    """One-sided upper confidence bound."""
+    p_above: float | None
+    """One-sided p of the hypothesis that the true value is at the limit or below: a small one shows that it is above."""
+    p_below: float | None
+    """The same of at the limit or above: a small one shows that it is below."""
+    method: str
+    reason: str | None = None
+    """Why there is no test, or no bound."""
+    units: int | None = None
+    """Independent values, where they are fewer than `n`: clusters."""
+    error: float | None = None
+    """Standard error; of a t test only."""
+
+
+def share_against(successes: int, n: int, limit: float, *, confidence: float = 0.95) -> Against:
+    """Hold a share against a limit, by the exact binomial test.
+
+    Source: C. J. Clopper and E. S. Pearson (1934), Biometrika 26, 404-413; one tail each. The error of either test is at
+    most 1 - confidence for every n and limit, which tests from the normal distribution do not promise.
+
+    Args:
+        successes: Items that count.
+        n: All items.
+        limit: What the true share is held against, between 0 and 1.
+        confidence: Of each of the two bounds.
+
+    Raises:
+        ValueError: `successes` is not between 0 and `n`, or a share is not between 0 and 1.
+    """
+    from scipy import stats
+
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n} items")
+    _check(limit=limit, confidence=confidence)
+    method = "exact binomial"
+    if n == 0:
+        return Against(0, None, None, None, None, None, method, "no items")
+    alpha = 1 - confidence
+    return Against(
+        n=n,
+        value=successes / n,
+        low=float(stats.beta.ppf(alpha, successes, n - successes + 1)) if successes else 0.0,
+        high=float(stats.beta.ppf(1 - alpha, successes + 1, n - successes)) if successes < n else 1.0,
+        p_above=float(stats.binom.sf(successes - 1, n, limit)),
+        p_below=float(stats.binom.cdf(successes, n, limit)),
+        method=method,
+    )
+
+
+def mean_against(
+    values: Sequence[float] | NDArray[np.float64],
+    limit: float,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    confidence: float = 0.95,
+) -> Against:
+    """Hold a mean against a limit: by the exact binomial test where all values are 0 or 1, else by Student's t.
+
+    With clusters, the standard error is that of a ratio of two sums over clusters, linearised (W. G. Cochran (1977),
+    Sampling Techniques, 3rd ed., sections 6.4 and 9A.1), and t has one degree of freedom less than there are clusters.
+    Where all values are 0, or all 1, that error would be 0: each cluster is then one item of the binomial test.
+
+    Args:
+        values: One score per item.
+        limit: What the true mean is held against.
+        clusters: What each item shares with others, in the same order; none where items are independent.
+        confidence: Of each of the two bounds.
+
+    Raises:
+        ValueError: Values and clusters differ in length, a value is no number, or `confidence` is not between 0 and 1.
+    """
+    from scipy import stats
+
+    _check(confidence=confidence)
+    data = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(data).all():
+        raise ValueError("a value is no finite number: leave out items without a score")
+    keys: Sequence[Hashable] = range(data.size) if clusters is None else clusters
+    if len(keys) != data.size:
+        raise ValueError(f"{data.size} values in {len(keys)} clusters: give one cluster for each value")
+    n, m = int(data.size), len(set(keys))
+    binary = bool(np.isin(data, (0.0, 1.0)).all()) and 0 < limit < 1
+    alike = n > 0 and bool((data == data[0]).all())
+    if n == 0 or (binary and (m == n or alike)):
+        found = share_against(round(float(data.sum()) * m / n) if n else 0, m, limit, confidence=confidence)
+        return found if m == n else replace(found, n=n, units=m, method="exact binomial of clusters")
+    mean, method = float(data.mean()), "t" if m == n else "t of clusters"
+    if alike or m == 1:
+        reason = "all items score the same, so that a t test has no error" if alike else "items of one cluster"
+        return Against(n, mean, None, None, None, None, method, reason)
+    sums = cluster_sums(np.column_stack([data, np.ones(n)]), keys)
+    residuals = sums[:, 0] - mean * sums[:, 1]
+    error = math.sqrt(m / (m - 1) * float(residuals @ residuals)) / n
+    if error == 0:
+        return Against(n, mean, None, None, None, None, method, "all clusters score the same, so that there is no error")
+    t, half = (mean - limit) / error, float(stats.t.ppf(confidence, m - 1)) * error
+    above, below = float(stats.t.sf(t, m - 1)), float(stats.t.cdf(t, m - 1))
+    return Against(n, mean, mean - half, mean + half, above, below, method, None, m if m < n else None, error)
+
+
+def quantile_against(
+    values: Sequence[float] | NDArray[np.float64], q: float, limit: float, *, confidence: float = 0.95
+) -> Against:
+    """Hold a quantile against a limit, whatever the distribution is.
+
+    The true quantile is at most the limit just where at least a share q of all values is: an exact binomial test of the
+    number of values up to the limit, whose bounds are order statistics (H. A. David and H. N. Nagaraja (2003), Order
+    Statistics, 3rd ed., section 7.1). So p95 is shown to be at most the limit by 59 values that all are, with confidence
+    95 %, and by no fewer.
+
+    Args:
+        values: One number per repeat; the limit is in their unit.
+        q: Which quantile, between 0 and 1.
+        limit: What the true quantile is held against.
+        confidence: Of each of the two bounds.
+
+    Raises:
+        ValueError: `q` or `confidence` is not between 0 and 1, or a value is no finite number.
+    """
+    from scipy import stats
+
+    _check(q=q, confidence=confidence)
+    point = quantile(values, q)
+    data = np.sort(np.asarray(values, dtype=np.float64))
+    n, method, alpha = int(data.size), "order statistics", 1 - confidence
+    if n == 0:
+        return Against(0, None, None, None, None, None, method, "no values")
+    within = int(np.searchsorted(data, limit, side="right"))
+    ranks = np.arange(1, n + 1)
+    lows = np.flatnonzero(stats.binom.cdf(ranks - 1, n, q) <= alpha)
+    highs = np.flatnonzero(stats.binom.sf(ranks - 1, n, q) <= alpha)
+    return Against(
+        n=n,
+        value=point.value,
+        low=float(data[lows[-1]]) if lows.size else None,
+        high=float(data[highs[0]]) if highs.size else None,
+        p_above=float(stats.binom.cdf(within, n, q)),
+        p_below=float(stats.binom.sf(within - 1, n, q)),
+        method=method,
+        reason=point.reason if point.value is None else None,
+    )
+
+
+def items_for_share(share: float, limit: float, *, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """Return from how many items on the exact binomial test shows that a share is on its side of a limit.
+
+    It is the last item count whose power falls short, and one more: with whole counts, power rises in a saw-tooth.
+
+    Args:
+        share: The true share, above the limit or below it.
+        limit: What it is held against, between 0 and 1.
+        alpha: Level of the one-sided test.
+        power: Least probability that the test shows it.
+
+    Returns:
+        The number of items; none where share and limit are equal, or more than a million would be needed.
+
+    Raises:
+        ValueError: The share is outside 0 to 1; limit, alpha or power is not between 0 and 1.
+    """
+    from scipy import stats
+
+    _check(limit=limit, alpha=alpha, power=power)
+    if not 0 <= share <= 1:
+        raise ValueError(f"share {share} is outside 0 to 1")
+    if share < limit:
+        share, limit = 1 - share, 1 - limit
+    if math.isclose(share, limit):
+        return None
+    # The usual normal approximation says how far to look (J. L. Fleiss (1981), Statistical Methods, 2nd ed., section 1.3).
+    at_limit, at_share = math.sqrt(limit * (1 - limit)), math.sqrt(share * (1 - share))
+    rough = ((stats.norm.ppf(1 - alpha) * at_limit + stats.norm.ppf(power) * at_share) / (share - limit)) ** 2
+    if rough > _MOST_ITEMS:
+        return None
+    if rough > _EXACT_ITEMS:
+        return math.ceil(rough)
+    most = 2 * math.ceil(rough) + 50 + math.ceil(math.log(alpha) / math.log(limit))
+    n = np.arange(1, most + 1)
+    critical = stats.binom.isf(alpha, n, limit) + 1
+    short = np.flatnonzero(stats.binom.sf(critical - 1, n, share) < power)
+    return int(n[short[-1]]) + 1 if short.size else 1
+
+
+def items_to_settle(found: Against, limit: float, *, confidence: float = 0.95, power: float = 0.8) -> int | None:
+    """Return how many items would probably show on which side of the limit the true value is, if it is what was seen.
+
+    For shares by `items_for_share`; for a t test by the normal approximation n × ((z₁ + z₂) × error ÷ difference)², with
+    the error of these n items (J. L. Fleiss (1981), Statistical Methods for Rates and Proportions, 2nd ed., section 1.3).
+    Items of clusters are counted as if more of them came in clusters of the same size.
+
+    Args:
+        found: From `share_against` or `mean_against`.
+        limit: The limit that it was held against.
+        confidence: Of the one-sided test.
+        power: Probability of showing it.
+
+    Returns:
+        The number; none where the value is the limit, is not known, or more than a million items would be needed.
+    """
+    from scipy import stats
+
+    if found.value is None or found.p_above is None:
+        return None
+    alpha = 1 - confidence
+    if found.error is None:
+        needed = items_for_share(found.value, limit, alpha=alpha, power=power)
+        return None if needed is None else math.ceil(needed * found.n / (found.units or found.n))
+    if math.isclose(found.value, limit):
+        return None
+    z = float(stats.norm.ppf(confidence) + stats.norm.ppf(power))
+    items = found.n * (z * found.error / (found.value - limit)) ** 2
+    return None if items > _MOST_ITEMS else max(2, math.ceil(items))
+
+
+def _check(**shares: float) -> None:
+    for name, value in shares.items():
+        if not 0 < value < 1:
+            raise ValueError(f"{name} {value} is not between 0 and 1")
