@@ -32,8 +32,12 @@ EXAMPLES = (
 def command(
     runs: Annotated[list[Path] | None, typer.Argument(metavar="RUN...", help="Run folders: scores, profiles.")] = None,
     policy: Annotated[Path | None, typer.Option("--policy", "-p", help="YAML file with the rules.")] = None,
-    example: Annotated[bool, typer.Option("--example", help="Print an example of a policy, and do nothing else.")] = False,
-    details: Annotated[bool, typer.Option("--details", help="Show every rule, not only what stands in the way.")] = False,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print an example of a policy, and do nothing else.")
+    ] = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="Show every rule, not only what stands in the way.")
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every number to a JSON file; `-` for standard output.")
     ] = None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.gate import Decision, GateResult, Outcome, UseCaseResult
+from evalsuite.gate import Decision, GateResult, Outcome, Rollout, UseCaseResult
 from evalsuite.gate.write import SYMBOLS
 
 __all__ = ["show_gate"]
@@ -31,12 +32,16 @@ def show_gate(result: GateResult, *, details: bool = False, console: Console | N
     signs = _can_show(out)
     out.print(Text.assemble(f"{result.policy.name}: ", _verdict(result.outcome, signs=signs)))
     if result.policy.question:
-        out.print(Text(result.policy.question))
+        out.print(_text(result.policy.question))
     for one in result.use_cases:
         out.print()
         out.print(Text.assemble(f"{one.name}: ", _verdict(one.outcome, signs=signs)))
         for about in one.about:
-            out.print(Text(about, style="dim"))
+            out.print(_text(about))
+        for outcome in reversed(Outcome):
+            there = [_language(rollout) for rollout in one.rollouts if rollout.outcome is outcome]
+            if there:
+                out.print(Text.assemble("  ", _verdict(outcome, signs=signs), f": {', '.join(there)}"))
         if out.width < _NARROW:
             _lines(out, one, details=details, signs=signs)
         else:
@@ -45,9 +50,13 @@ def show_gate(result: GateResult, *, details: bool = False, console: Console | N
         out.print()
         out.print("What would settle what is open:")
         for fix in result.fixes:
-            out.print(Text(f"- {fix}"), soft_wrap=True)
+            out.print(_text(f"- {fix}"), soft_wrap=True)
     for note in result.notes:
-        out.print(Text(f"note: {note}"))
+        out.print(_text(f"note: {note}"))
+
+
+def _language(rollout: Rollout) -> str:
+    return f"{rollout.language} ({', '.join(rollout.models)})" if rollout.models else rollout.language
 
 
 def _can_show(console: Console) -> bool:
@@ -56,6 +65,11 @@ def _can_show(console: Console) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def _text(text: str) -> Text:
+    """Return text without characters that steer a terminal: notes of tasks and names of devices come from anywhere."""
+    return Text("".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def _verdict(outcome: Outcome, *, signs: bool) -> Text:
@@ -68,10 +82,8 @@ def _table(out: Console, one: UseCaseResult, *, details: bool, signs: bool) -> N
         table.add_column(head, ratio=1 if head == "why" else None, no_wrap=head == "decision", overflow="fold")
     for rollout in one.rollouts:
         for decision in rollout.decisions:
-            why = Text("\n").join(Text(line) for line in _why(decision, details=details))
-            table.add_row(
-                Text(rollout.language), Text(decision.model), _verdict(decision.outcome, signs=signs), why
-            )
+            why = Text("\n").join(_text(line) for line in _why(decision, details=details))
+            table.add_row(_text(rollout.language), _text(decision.model), _verdict(decision.outcome, signs=signs), why)
     out.print(table)
 
 
@@ -81,7 +93,7 @@ def _lines(out: Console, one: UseCaseResult, *, details: bool, signs: bool) -> N
             head = f"{rollout.language}, {decision.model}: "
             out.print(Text.assemble(head, _verdict(decision.outcome, signs=signs)))
             for line in _why(decision, details=details):
-                out.print(Text(f"  {line}"))
+                out.print(Padding(_text(line), (0, 0, 0, 4)))
 
 
 def _why(decision: Decision, *, details: bool) -> Iterator[str]:

@@ -10,14 +10,25 @@ from evalsuite.analysis.flags import Flag
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.replies import written_answers
 from evalsuite.analysis.tables import find_flags, scores
-from evalsuite.gate.device import DEVICE_RULES, device_tests
+from evalsuite.gate.device import device_tests
 from evalsuite.gate.fixes import run_fix
 from evalsuite.gate.gap import gap_tests
 from evalsuite.gate.inputs import Inputs
-from evalsuite.gate.policy import Correction, Family, Need, Policy
+from evalsuite.gate.policy import SCORE_RULES, Correction, Family, Need, Policy
 from evalsuite.gate.proof import Seen, evidence_tests
 from evalsuite.gate.quality import Replies, score_tests
-from evalsuite.gate.rows import EVIDENCE, Decision, Finding, GateResult, Outcome, Rollout, Test, UseCaseResult, missing, worst
+from evalsuite.gate.rows import (
+    EVIDENCE,
+    Decision,
+    Finding,
+    GateResult,
+    Outcome,
+    Rollout,
+    Test,
+    UseCaseResult,
+    missing,
+    worst,
+)
 from evalsuite.gate.scope import Scope, scope_of
 from evalsuite.gate.words import decision_sentence, sentence
 from evalsuite.stats.corrections import holm
@@ -84,7 +95,7 @@ def _asked(scope: Scope) -> set[str]:
 
 
 def _flags(scopes: Iterable[Scope], run: Run) -> tuple[Flag, ...]:
-    wanted = any(scope.evidence.no_warnings and _asked(scope) - set(DEVICE_RULES) for scope in scopes)
+    wanted = any(scope.evidence.no_warnings and _asked(scope) & set(SCORE_RULES) for scope in scopes)
     return find_flags(scores(run)) if wanted else ()
 
 
@@ -97,7 +108,7 @@ def _replies(scopes: Iterable[Scope], run: Run) -> Replies:
 
 def _tests(scope: Scope, model: str, language: str, seen: Seen, replies: Replies) -> Iterator[Test]:
     run = seen.inputs.run
-    if set(scope.use_case.rules_of(language).asked) - set(DEVICE_RULES):
+    if set(scope.use_case.rules_of(language).asked) & set(SCORE_RULES):
         for name in scope.lacking[language]:
             told = f"the runs have no task of {name!r} in {language}"
             yield missing("tasks", told, fix=run_fix(model, name, language))

@@ -13,15 +13,13 @@ from evalsuite.analysis.profile_rows import EnergyRow
 from evalsuite.analysis.profiles import Profile
 from evalsuite.errors import InputError, StoreError
 from evalsuite.gate.fixes import Fix, advice, profile_fix
+from evalsuite.gate.policy import SCORE_RULES
 from evalsuite.gate.rows import Outcome, Test, Unit, missing
 from evalsuite.gate.scope import Scope
 from evalsuite.records import CellStatus, Device, ProfileFacts, ReadingLabel
 from evalsuite.stats.one_sample import items_for_share, quantile_against
 
-__all__ = ["DEVICE_RULES", "device_tests", "is_device", "profile_of"]
-
-DEVICE_RULES = ("latency_p95_s", "first_token_p95_s", "memory_mib", "energy_j")
-"""Rules that need a profile."""
+__all__ = ["device_tests", "is_device", "profile_of"]
 
 _MIB = 2**20
 _P95 = 0.95
@@ -72,7 +70,7 @@ def device_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[
         StoreError: The model was measured on another device than the policy asks for.
         InputError: It was measured on several.
     """
-    asked = [name for name in scope.use_case.rules_of(language).asked if name in DEVICE_RULES]
+    asked = [name for name in scope.use_case.rules_of(language).asked if name not in SCORE_RULES]
     if not asked:
         return
     profile = profile_of(run, scope, model)
@@ -187,9 +185,7 @@ def _energy_test(scope: Scope, profile: Profile, language: str, limit: float) ->
         fix = advice(row.fix) if row and row.fix else _command(scope, model, language)
         return missing("energy_j", reason or "", fix=fix)
     value, u = row.gross.value, row.gross.u
-    test = Test(
-        "energy_j", value=value, n=row.requests, of="requests", method=f"{row.label}, {row.scope}"
-    )
+    test = Test("energy_j", value=value, n=row.requests, of="requests", method=f"{row.label}, {row.scope}")
     if row.label not in scope.evidence.energy_labels:
         told = f"the figure is {row.label} ({row.scope}); the policy accepts {', '.join(scope.evidence.energy_labels)}"
         fix = _command(scope, model, language, "with --meter")

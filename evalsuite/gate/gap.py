@@ -44,7 +44,12 @@ def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Tes
             yield _of_reference(run, scope, model, task)
             continue
         if reference is None:
-            yield missing(_RULE, f"{language} has no reference language", task=task.name, fix=advice("name it in the policy: `reference: en`"))
+            yield missing(
+                _RULE,
+                f"{language} has no reference language",
+                task=task.name,
+                fix=advice("name it in the policy: `reference: en`"),
+            )
             continue
         scale = scale_of(run, run.group_of(task.name))
         unit = Unit.POINTS if scale is Scale.SHARE else Unit.RAW_DIFFERENCE

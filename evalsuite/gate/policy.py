@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.yamlfile import load_mapping, validate
@@ -18,6 +18,7 @@ from evalsuite.records import Frozen, Kind, PromptForm, ReadingLabel
 __all__ = [
     "ALL",
     "EXAMPLE",
+    "SCORE_RULES",
     "Correction",
     "Evidence",
     "Family",
@@ -31,10 +32,20 @@ __all__ = [
 
 ALL = "all"
 """In the place of a list: all languages, or all models, of the runs."""
+SCORE_RULES = ("minimum_score", "above_chance", "maximum_gap", "wrong_language_share")
+"""Rules that need the scores of tasks; the others need a profile of a device."""
 EXAMPLE = "labels.yaml"
 """The policy that ships as an example."""
 
-_Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+
+def _shown(text: str) -> str:
+    # Names are printed: a character that steers a terminal is none.
+    if not text.isprintable() or not text.strip():
+        raise ValueError("must be text that can be shown on one line")
+    return text
+
+
+_Text = Annotated[str, Field(strict=True, max_length=200), AfterValidator(_shown)]
 _Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 _Count = Annotated[int, Field(strict=True, gt=0)]
 _Flag = Annotated[bool, Field(strict=True)]
@@ -137,14 +148,14 @@ class UseCase(Frozen):
     """One use of a model: its tasks, its languages, and what it must keep to."""
 
     name: _Text
-    tasks: _Names
+    tasks: tuple[_Text, ...] = ()
     """Task names, parallel groups, families or suites, as a sweep names them. Each must keep the rules by itself."""
     categories: _Names | None = None
     """Only items of these categories."""
     category_column: _Text | None = None
     """Column of the items that names their category; none: the one that the task says, or `category`."""
     languages: _Names | None = None
-    """Codes; none stands for all languages of the tasks."""
+    """Codes; none stands for all languages of the tasks, or of the profiles where there are no tasks."""
     models: _Names | None = None
     """Names; none stands for all models of the runs."""
     prompt_form: PromptForm | None = None
@@ -181,7 +192,14 @@ class UseCase(Frozen):
             raise ValueError("rules: asks for nothing; name at least one rule")
         empty = [code for code, names in asked.items() if code and not names]
         if empty:
-            raise ValueError(f"overrides: no rule is left for {', '.join(empty)}; leave the language out of `languages`")
+            raise ValueError(
+                f"overrides: no rule is left for {', '.join(empty)}; leave the language out of `languages`"
+            )
+        scored = next((name for name in SCORE_RULES if any(name in names for names in asked.values())), None)
+        if scored and not self.tasks:
+            raise ValueError(f"tasks: missing; {scored} is of the scores of tasks")
+        if self.categories and not self.tasks:
+            raise ValueError("categories: are of no use without `tasks`")
         timed = ("latency_p95_s", "first_token_p95_s", "energy_j")
         needing = [name for name in timed if any(name in names for names in asked.values())]
         if needing and self.requests is None:

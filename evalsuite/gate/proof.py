@@ -8,9 +8,10 @@ from datetime import datetime
 
 from evalsuite.analysis.flags import Flag, FlagKind
 from evalsuite.analysis.profiles import Profile
-from evalsuite.gate.device import DEVICE_RULES, is_device, profile_of
+from evalsuite.gate.device import is_device, profile_of
 from evalsuite.gate.fixes import Fix, advice, profile_fix, run_fix
 from evalsuite.gate.inputs import Inputs
+from evalsuite.gate.policy import SCORE_RULES
 from evalsuite.gate.quality import CellItems, cell_items, run_name
 from evalsuite.gate.rows import Outcome, Test, demand
 from evalsuite.gate.scope import Scope
@@ -40,13 +41,13 @@ class Seen:
 def evidence_tests(scope: Scope, model: str, language: str, seen: Seen) -> Iterator[Test]:
     """Yield what the evidence for one model in one language must show, and whether it does."""
     asked = scope.use_case.rules_of(language).asked
-    if any(rule not in DEVICE_RULES for rule in asked):
+    if any(rule in SCORE_RULES for rule in asked):
         for task in scope.tasks[language]:
             items = cell_items(seen.inputs.run, scope, model, task)
             # Without scores, the rules themselves say so.
             if not isinstance(items, str):
                 yield from _of_scores(scope, model, task, items, seen)
-    if any(rule in DEVICE_RULES for rule in asked):
+    if any(rule not in SCORE_RULES for rule in asked):
         profile = profile_of(seen.inputs.run, scope, model)
         if profile is not None and profile.facts.status is CellStatus.DONE and language in profile.languages:
             yield from _of_profile(scope, profile, language, seen)
@@ -74,7 +75,9 @@ def _of_scores(scope: Scope, model: str, task: Task, items: CellItems, seen: See
             if flag.kind in _FLAGS and group in flag.groups and task.language in flag.languages
         ]
         told = f"warning: {'; '.join(warned)}" if warned else "no warnings"
-        fix = advice("where there is a warning, look at the items (`evalsuite export`): is the prompt right for the model?")
+        fix = advice(
+            "where there is a warning, look at the items (`evalsuite export`): is the prompt right for the model?"
+        )
         yield demand("no_warnings", _judged(here, not warned, told, fix))
     result = seen.inputs.run.result(model, task.name, scope.form)
     if evidence.oldest_days is not None and result is not None:
@@ -96,7 +99,9 @@ def _of_profile(scope: Scope, profile: Profile, language: str, seen: Seen) -> It
             yield demand("least_requests", _judged(here, enough, told, replace(again, text="with more --rounds")))
         if evidence.undisturbed and rows:
             told = f"all rounds were disturbed: {'; '.join(disturbed)}" if disturbed else "undisturbed rounds"
-            yield demand("undisturbed", _judged(here, not disturbed, told, replace(again, text="on an idle, cool device")))
+            yield demand(
+                "undisturbed", _judged(here, not disturbed, told, replace(again, text="on an idle, cool device"))
+            )
     if evidence.oldest_days is not None:
         yield _age(Test(""), "profile", profile.facts.cell.id, evidence.oldest_days, seen, again)
 
@@ -126,7 +131,16 @@ def _spot_check(scope: Scope, model: str, language: str, inputs: Inputs) -> Test
         n = total.counts.n
         if total.warned:
             told = f"a spot check{where} found answers that differ: {len(total.flipped)} clear items of {n}"
-            return demand("spot_check", Test("", n=n, outcome=Outcome.INCONCLUSIVE, told=told, fix=advice("docs/spot-check.md says what to look at")))
+            return demand(
+                "spot_check",
+                Test(
+                    "",
+                    n=n,
+                    outcome=Outcome.INCONCLUSIVE,
+                    told=told,
+                    fix=advice("docs/spot-check.md says what to look at"),
+                ),
+            )
         if bad:
             told = f"a spot check{where} could not compare all items of {', '.join(bad)}"
             return demand("spot_check", Test("", n=n, outcome=Outcome.INCONCLUSIVE, told=told, fix=fix))

@@ -123,7 +123,9 @@ class Decision:
     @property
     def open(self) -> tuple[Finding, ...]:
         """What stands in the way of GO, the gravest first."""
-        return tuple(f for outcome in (Outcome.NO_GO, Outcome.INCONCLUSIVE) for f in self.findings if f.outcome is outcome)
+        return tuple(
+            f for outcome in (Outcome.NO_GO, Outcome.INCONCLUSIVE) for f in self.findings if f.outcome is outcome
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,13 +48,12 @@ def scope_of(policy: Policy, use_case: UseCase, run: Run) -> Scope:
     where = f"{policy.path}: use case {use_case.name!r}"
     members = {name: _members(name, run, where) for name in use_case.tasks}
     found = dict.fromkeys(task.name for tasks in members.values() for task in tasks)
-    languages = use_case.languages or tuple(
-        code for code in run.languages if any(run.manifest.tasks[name].language == code for name in found)
-    )
+    languages = use_case.languages or _languages(run, found, use_case)
     if not languages:
+        lacking = f"its tasks {', '.join(use_case.tasks)}" if use_case.tasks else "a profile"
         raise InputError(
-            f"{where}: the runs have none of its tasks {', '.join(use_case.tasks)}",
-            fix="give a run that has them, or name the languages, so that what is missing can be said of each",
+            f"{where}: the runs have nothing of {lacking}",
+            fix="give a run that has it, or name the languages, so that what is missing can be said of each",
         )
     for code in (*languages, *use_case.overrides, *filter(None, [policy.reference])):
         _check_language(code, run, where)
@@ -77,6 +76,15 @@ def scope_of(policy: Policy, use_case: UseCase, run: Run) -> Scope:
         },
         items=_items(use_case, run, [task for of in tasks.values() for task in of], form, where),
     )
+
+
+def _languages(run: Run, tasks: Iterable[str], use_case: UseCase) -> tuple[str, ...]:
+    """Return all languages of the tasks, or of the profiles where there are none, in the order of every table."""
+    if use_case.tasks:
+        held = {run.manifest.tasks[name].language for name in tasks}
+    else:
+        held = {code for profile in run.profiles for code in profile.languages}
+    return tuple(code for code in run.languages if code in held)
 
 
 def _members(name: str, run: Run, where: str) -> list[Task]:
@@ -112,7 +120,9 @@ def _models(use_case: UseCase, run: Run, where: str) -> tuple[str, ...]:
         return run.models
     for name in use_case.models:
         if name in run.trained:
-            raise InputError(f"{where}: {name!r} is a trained baseline, and no model", fix="name a model that was asked")
+            raise InputError(
+                f"{where}: {name!r} is a trained baseline, and no model", fix="name a model that was asked"
+            )
         if name not in run.models and name not in (catalog := load_models()):
             fix = suggest(name, {*run.models, *catalog}, kind="model", show="evalsuite models list")
             raise InputError(f"{where}: unknown model {name!r}; the runs have {', '.join(run.models)}", fix=fix)
@@ -129,7 +139,9 @@ def _form(use_case: UseCase, run: Run, tasks: Iterable[str], where: str) -> Prom
                 fix=f"one of {', '.join(held)}, or run it in that form",
             )
         return use_case.prompt_form
-    main = [form for form in run.forms if form in held] or list(run.forms)
+    main = [form for form in run.forms if form in held]
+    if not main:  # nothing was asked, so that its form does not matter
+        return run.forms[0]
     if len(main) > 1:
         raise InputError(
             f"{where}: its tasks were asked in {len(main)} prompt forms: {', '.join(main)}",

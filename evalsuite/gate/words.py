@@ -107,7 +107,12 @@ def decision_sentence(
     if outcome is Outcome.NO_GO:
         return f"broken: {broken}"
     if outcome is Outcome.GO:
-        return f"all {len(rules)} rules are kept" if len(rules) > 1 else "its rule is kept"
+        told = f"all {len(rules)} rules are kept" if len(rules) > 1 else "its rule is kept"
+        return (
+            told
+            if p is None
+            else f"{told} (p = {p:.3g}{f', corrected for {corrected} decisions' if corrected > 1 else ''})"
+        )
     if unclear:
         return f"not shown: {unclear}"
     if p is not None:

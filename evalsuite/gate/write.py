@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalsuite import __version__
-from evalsuite.analysis.markdown_text import flat, p_value, table
+from evalsuite.analysis.markdown_text import flat, table
 from evalsuite.gate.fixes import Fix
 from evalsuite.gate.rows import Decision, Finding, GateResult, Outcome, Rollout, UseCaseResult
 from evalsuite.gate.words import amount
@@ -224,7 +224,6 @@ def shown(outcome: Outcome) -> str:
 
 
 def _decision_lines(language: str, decision: Decision) -> list[str]:
-    p = "" if decision.p_go_holm is None else f" (p = {p_value(decision.p_go_holm)} corrected)"
     rows = []
     for finding in decision.findings:
         test = finding.test
@@ -244,7 +243,7 @@ def _decision_lines(language: str, decision: Decision) -> list[str]:
     return [
         f"### {flat(language)}, {flat(decision.model)}: {shown(decision.outcome)}",
         "",
-        f"{flat(decision.sentence)}{p}.",
+        f"{flat(decision.sentence)}.",
         "",
         table(heads, rows, left=7),
         "",
@@ -258,7 +257,9 @@ def _made_how(result: GateResult) -> Iterator[str]:
     yield f"- Policy `{flat(str(policy.path)).replace('`', '')}`, sha256 {policy.sha256[:12]}; evalsuite {__version__}."
     yield f"- Each bound has {100 * policy.confidence:g} % confidence by itself."
     together = "of a use case in a language" if policy.family == "rollout" else "of the whole policy"
-    yield f"- Correction: {policy.correction}" + (f", over the decisions {together}." if policy.correction != "none" else ".")
+    yield f"- Correction: {policy.correction}" + (
+        f", over the decisions {together}." if policy.correction != "none" else "."
+    )
     for source in result.sources:
         device = flat(source.manifest.device.cpu)
         yield f"- Run `{flat(str(source.path)).replace('`', '')}` of {flat(source.manifest.created)} on {device}."

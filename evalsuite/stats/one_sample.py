@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.stats.clusters import cluster_sums
+from evalsuite.stats.clusters import are_clustered, cluster_error, cluster_mean
+from evalsuite.stats.intervals import clopper_pearson
 from evalsuite.stats.quantiles import quantile
 
 __all__ = ["Against", "items_for_share", "items_to_settle", "mean_against", "quantile_against", "share_against"]
@@ -43,7 +44,7 @@ class Against:
     units: int | None = None
     """Independent values, where they are fewer than `n`: clusters."""
     error: float | None = None
-    """Standard error; of a t test only."""
+    """Standard error that the test divides by; none where the test is exact."""
 
 
 def share_against(successes: int, n: int, limit: float, *, confidence: float = 0.95) -> Against:
@@ -59,22 +60,24 @@ def share_against(successes: int, n: int, limit: float, *, confidence: float = 0
         confidence: Of each of the two bounds.
 
     Raises:
-        ValueError: `successes` is not between 0 and `n`, or a share is not between 0 and 1.
+        ValueError: `successes` is not between 0 and `n`, the limit not between 0 and 1, or the confidence not between 0.5
+            and 1.
     """
     from scipy import stats
 
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n} items")
-    _check(limit=limit, confidence=confidence)
+    _check(limit=limit)
+    _check_confidence(confidence)
     method = "exact binomial"
     if n == 0:
         return Against(0, None, None, None, None, None, method, "no items")
-    alpha = 1 - confidence
+    bounds = clopper_pearson(successes, n, level=2 * confidence - 1)
     return Against(
         n=n,
         value=successes / n,
-        low=float(stats.beta.ppf(alpha, successes, n - successes + 1)) if successes else 0.0,
-        high=float(stats.beta.ppf(1 - alpha, successes + 1, n - successes)) if successes < n else 1.0,
+        low=bounds.low,
+        high=bounds.high,
         p_above=float(stats.binom.sf(successes - 1, n, limit)),
         p_below=float(stats.binom.cdf(successes, n, limit)),
         method=method,
@@ -88,48 +91,63 @@ def mean_against(
     clusters: Sequence[Hashable] | None = None,
     confidence: float = 0.95,
 ) -> Against:
-    """Hold a mean against a limit: by the exact binomial test where all values are 0 or 1, else by Student's t.
+    """Hold a mean against a limit.
 
-    With clusters, the standard error is that of a ratio of two sums over clusters, linearised (W. G. Cochran (1977),
-    Sampling Techniques, 3rd ed., sections 6.4 and 9A.1), and t has one degree of freedom less than there are clusters.
-    Where all values are 0, or all 1, that error would be 0: each cluster is then one item of the binomial test.
+    =============  =========================  ==========================================================
+    values         items independent          items in clusters
+    =============  =========================  ==========================================================
+    all 0 or 1     exact binomial test        score test with the effective number of items and Student's
+                                              t; the exact binomial test of clusters where all are alike
+    others         Student's t                t with the clusters' standard error
+    =============  =========================  ==========================================================
+
+    Sources: `share_against`, `cluster_mean` (whose interval decides as the score test does) and `cluster_error`.
 
     Args:
         values: One score per item.
         limit: What the true mean is held against.
         clusters: What each item shares with others, in the same order; none where items are independent.
-        confidence: Of each of the two bounds.
+        confidence: Of each of the two bounds, above 0.5.
 
     Raises:
-        ValueError: Values and clusters differ in length, a value is no number, or `confidence` is not between 0 and 1.
+        ValueError: Values and clusters differ in length, a value is no number, or `confidence` is not between 0.5 and 1.
     """
     from scipy import stats
 
-    _check(confidence=confidence)
+    _check_confidence(confidence)
     data = np.asarray(values, dtype=np.float64)
     if not np.isfinite(data).all():
         raise ValueError("a value is no finite number: leave out items without a score")
-    keys: Sequence[Hashable] = range(data.size) if clusters is None else clusters
-    if len(keys) != data.size:
-        raise ValueError(f"{data.size} values in {len(keys)} clusters: give one cluster for each value")
-    n, m = int(data.size), len(set(keys))
+    n = int(data.size)
+    shared = clusters if clusters is not None and are_clustered(clusters, n) else None
     binary = bool(np.isin(data, (0.0, 1.0)).all()) and 0 < limit < 1
-    alike = n > 0 and bool((data == data[0]).all())
-    if n == 0 or (binary and (m == n or alike)):
-        found = share_against(round(float(data.sum()) * m / n) if n else 0, m, limit, confidence=confidence)
-        return found if m == n else replace(found, n=n, units=m, method="exact binomial of clusters")
-    mean, method = float(data.mean()), "t" if m == n else "t of clusters"
-    if alike or m == 1:
-        reason = "all items score the same, so that a t test has no error" if alike else "items of one cluster"
-        return Against(n, mean, None, None, None, None, method, reason)
-    sums = cluster_sums(np.column_stack([data, np.ones(n)]), keys)
-    residuals = sums[:, 0] - mean * sums[:, 1]
-    error = math.sqrt(m / (m - 1) * float(residuals @ residuals)) / n
-    if error == 0:
-        return Against(n, mean, None, None, None, None, method, "all clusters score the same, so that there is no error")
-    t, half = (mean - limit) / error, float(stats.t.ppf(confidence, m - 1)) * error
-    above, below = float(stats.t.sf(t, m - 1)), float(stats.t.cdf(t, m - 1))
-    return Against(n, mean, mean - half, mean + half, above, below, method, None, m if m < n else None, error)
+    if n == 0 or (binary and shared is None):
+        return share_against(int(data.sum()), n, limit, confidence=confidence)
+    keys: Sequence[Hashable] = range(n) if shared is None else shared
+    found = cluster_error(data, keys)
+    units = found.clusters if shared is not None else None
+    method = "t" if shared is None else "score test of clusters" if binary else "t of clusters"
+    if found.se is None:
+        return Against(
+            n, found.mean, None, None, None, None, method, "one item, or items of one cluster: no test", units
+        )
+    if binary and found.mean in (0.0, 1.0):
+        alike = share_against(round(found.mean) * found.clusters, found.clusters, limit, confidence=confidence)
+        return replace(alike, n=n, units=units, method="exact binomial of clusters")
+    if binary:
+        items = found.mean * (1 - found.mean) / found.se**2 if found.se else float(found.clusters)
+        error = math.sqrt(limit * (1 - limit) / items)
+        bounds = cluster_mean(data, keys, level=2 * confidence - 1)
+        low, high = bounds.low, bounds.high
+    elif found.se == 0:
+        return Against(n, found.mean, None, None, None, None, method, "all items score the same: no test", units)
+    else:
+        error = found.se
+        half = found.quantile(2 * confidence - 1) * error
+        low, high = found.mean - half, found.mean + half
+    t = (found.mean - limit) / error
+    above, below = float(stats.t.sf(t, found.df)), float(stats.t.cdf(t, found.df))
+    return Against(n, found.mean, low, high, above, below, method, None, units, error)
 
 
 def quantile_against(
@@ -149,11 +167,12 @@ def quantile_against(
         confidence: Of each of the two bounds.
 
     Raises:
-        ValueError: `q` or `confidence` is not between 0 and 1, or a value is no finite number.
+        ValueError: `q` is not between 0 and 1, the confidence not between 0.5 and 1, or a value is no finite number.
     """
     from scipy import stats
 
-    _check(q=q, confidence=confidence)
+    _check(q=q)
+    _check_confidence(confidence)
     point = quantile(values, q)
     data = np.sort(np.asarray(values, dtype=np.float64))
     n, method, alpha = int(data.size), "order statistics", 1 - confidence
@@ -218,7 +237,7 @@ def items_for_share(share: float, limit: float, *, alpha: float = 0.05, power: f
 def items_to_settle(found: Against, limit: float, *, confidence: float = 0.95, power: float = 0.8) -> int | None:
     """Return how many items would probably show on which side of the limit the true value is, if it is what was seen.
 
-    For shares by `items_for_share`; for a t test by the normal approximation n × ((z₁ + z₂) × error ÷ difference)², with
+    For exact tests by `items_for_share`; for others by the normal approximation n × ((z₁ + z₂) × error ÷ difference)², with
     the error of these n items (J. L. Fleiss (1981), Statistical Methods for Rates and Proportions, 2nd ed., section 1.3).
     Items of clusters are counted as if more of them came in clusters of the same size.
 
@@ -250,3 +269,9 @@ def _check(**shares: float) -> None:
     for name, value in shares.items():
         if not 0 < value < 1:
             raise ValueError(f"{name} {value} is not between 0 and 1")
+
+
+def _check_confidence(confidence: float) -> None:
+    # At one half or less, the two bounds would change places.
+    if not 0.5 < confidence < 1:
+        raise ValueError(f"confidence {confidence} is not between 0.5 and 1")
