@@ -20,12 +20,12 @@ from evalsuite.gate.scope import Scope
 from evalsuite.records import Task
 from evalsuite.stats.equivalence import non_inferiority_p
 from evalsuite.stats.paired import paired_difference
+from evalsuite.stats.planning import items_for_real
 from evalsuite.stats.tango import tango_interval
 
 __all__ = ["gap_tests"]
 
 _RULE = "maximum_gap"
-_POWER = 0.8
 
 
 def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Test]:
@@ -106,12 +106,12 @@ _Pairs = tuple[NDArray[np.float64], NDArray[np.float64], "list[str] | None"]
 
 def _pairs(here: CellItems, there: CellItems) -> _Pairs | str:
     """Return the scores of the items that both sides have, with their clusters, or why there are none."""
-    if here.frame["item_id"].duplicated().any() or there.frame["item_id"].duplicated().any():
+    if here.frame.index.has_duplicates or there.frame.index.has_duplicates:
         return "item ids are not unique, so items cannot be paired"
-    joined = here.frame.merge(there.frame, on="item_id", suffixes=("", "_there"))
+    # Sorted, so that no draw depends on the order in which items were scored.
+    joined = here.frame.join(there.frame, how="inner", rsuffix="_there").sort_index()
     if joined.empty:
         return "no items in common"
-    joined = joined.sort_values("item_id")
     clusters = list(joined["cluster"]) if here.clusters is not None else None
     return joined["score"].to_numpy(np.float64), joined["score_there"].to_numpy(np.float64), clusters
 
@@ -145,23 +145,21 @@ def _compared(
         of=f"items in both, reference {reference}",
         p_go=p,
         p_no_go=None if p is None else 1 - p,
-        needed=_needed(first - second, found.se, margin, 1 - confidence),
+        needed=_needed(found.se, found.n, found.difference + margin, 1 - confidence),
         method=method,
         told="" if p is not None else found.reason or "all items differ alike, so that there is no error",
     )
 
 
-def _needed(d: NDArray[np.float64], error: float | None, margin: float, alpha: float) -> int | None:
+def _needed(error: float | None, n: int, beyond: float, alpha: float) -> int | None:
     """Return how many items would probably show on which side of the margin the gap is, if it is what was seen.
 
-    n × ((z₁ + z₂) × error ÷ (difference + margin))², with the error of these items: the normal approximation of the test
-    of non-inferiority (J. L. Fleiss (1981), Statistical Methods for Rates and Proportions, 2nd ed., section 1.3).
+    Args:
+        error: Standard error of the difference of these items.
+        n: Their number.
+        beyond: The difference plus the margin: negative where the gap is larger.
+        alpha: Level of the test.
     """
-    from scipy import stats
-
-    beyond = float(d.mean()) + margin
     if not error or math.isclose(beyond, 0, abs_tol=1e-12):
         return None
-    z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf(_POWER))
-    needed = d.size * (z * error / beyond) ** 2
-    return math.ceil(needed) if needed <= 1_000_000 else None
+    return items_for_real(error * math.sqrt(n), abs(beyond), alpha=alpha, one_sided=True)

@@ -35,7 +35,7 @@ class CellItems:
     """The items of one finished cell that a use case is about."""
 
     frame: pd.DataFrame
-    """Of items with a score: `item_id`, `score`, `cluster`."""
+    """`score` and `cluster` of the items that have a score, by item id."""
     not_scored: int
 
     @property
@@ -60,7 +60,7 @@ def cell_items(run: Run, scope: Scope, model: str, task: Task) -> CellItems | st
     # The reference of a gap may be no language of the use case: its items are then paired by their ids.
     if scope.items is not None and task.name in scope.items:
         frame = frame.loc[frame["item_id"].isin(scope.items[task.name])]
-    known = frame.loc[frame["score"].notna(), ["item_id", "score", "cluster"]]
+    known = frame.loc[frame["score"].notna(), ["item_id", "score", "cluster"]].set_index("item_id")
     if known.empty:
         return "no item of these categories" if frame.empty else why_no_items(run, model, task.name, scope.form)
     return CellItems(known, len(frame) - len(known))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evalsuite.stats.clusters import are_clustered, cluster_error, cluster_mean
 from evalsuite.stats.intervals import clopper_pearson
+from evalsuite.stats.planning import items_for_real
 from evalsuite.stats.quantiles import quantile
 
 __all__ = ["Against", "items_for_share", "items_to_settle", "mean_against", "quantile_against", "share_against"]
@@ -237,9 +238,8 @@ def items_for_share(share: float, limit: float, *, alpha: float = 0.05, power: f
 def items_to_settle(found: Against, limit: float, *, confidence: float = 0.95, power: float = 0.8) -> int | None:
     """Return how many items would probably show on which side of the limit the true value is, if it is what was seen.
 
-    For exact tests by `items_for_share`; for others by the normal approximation n × ((z₁ + z₂) × error ÷ difference)², with
-    the error of these n items (J. L. Fleiss (1981), Statistical Methods for Rates and Proportions, 2nd ed., section 1.3).
-    Items of clusters are counted as if more of them came in clusters of the same size.
+    For exact tests by `items_for_share`; for others by `items_for_real`, with the error of these items. Items of clusters
+    are counted as if more of them came in clusters of the same size.
 
     Args:
         found: From `share_against` or `mean_against`.
@@ -250,8 +250,6 @@ def items_to_settle(found: Against, limit: float, *, confidence: float = 0.95, p
     Returns:
         The number; none where the value is the limit, is not known, or more than a million items would be needed.
     """
-    from scipy import stats
-
     if found.value is None or found.p_above is None:
         return None
     alpha = 1 - confidence
@@ -260,9 +258,8 @@ def items_to_settle(found: Against, limit: float, *, confidence: float = 0.95, p
         return None if needed is None else math.ceil(needed * found.n / (found.units or found.n))
     if math.isclose(found.value, limit):
         return None
-    z = float(stats.norm.ppf(confidence) + stats.norm.ppf(power))
-    items = found.n * (z * found.error / (found.value - limit)) ** 2
-    return None if items > _MOST_ITEMS else max(2, math.ceil(items))
+    per_item = found.error * math.sqrt(found.n)
+    return items_for_real(per_item, abs(found.value - limit), alpha=alpha, power=power, one_sided=True)
 
 
 def _check(**shares: float) -> None:
