@@ -13,13 +13,13 @@ from evalsuite.analysis.gap_table import group_tasks
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import Scale
 from evalsuite.analysis.score_table import scale_of
-from evalsuite.gate.fixes import advice, run_fix
+from evalsuite.gate.fixes import run_fix
 from evalsuite.gate.quality import CellItems, cell_items, limit_of, more_items, run_name
 from evalsuite.gate.rows import Outcome, Test, Unit, missing
 from evalsuite.gate.scope import Scope
 from evalsuite.records import Task
 from evalsuite.stats.equivalence import non_inferiority_p
-from evalsuite.stats.paired import paired_difference
+from evalsuite.stats.paired import is_binary, paired_difference
 from evalsuite.stats.planning import items_for_real
 from evalsuite.stats.tango import tango_interval
 
@@ -40,16 +40,9 @@ def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Tes
     if asked is None:
         return
     for task in scope.tasks[language]:
-        if reference == language:
+        # A run names no reference for the language that is the reference itself.
+        if reference in (None, language):
             yield _of_reference(run, scope, model, task)
-            continue
-        if reference is None:
-            yield missing(
-                _RULE,
-                f"{language} has no reference language",
-                task=task.name,
-                fix=advice("name it in the policy: `reference: en`"),
-            )
             continue
         scale = scale_of(run, run.group_of(task.name))
         unit = Unit.POINTS if scale is Scale.SHARE else Unit.RAW_DIFFERENCE
@@ -109,11 +102,12 @@ def _pairs(here: CellItems, there: CellItems) -> _Pairs | str:
     if here.frame.index.has_duplicates or there.frame.index.has_duplicates:
         return "item ids are not unique, so items cannot be paired"
     # Sorted, so that no draw depends on the order in which items were scored.
-    joined = here.frame.join(there.frame, how="inner", rsuffix="_there").sort_index()
-    if joined.empty:
+    ids = here.frame.index.intersection(there.frame.index).sort_values()
+    if not len(ids):
         return "no items in common"
-    clusters = list(joined["cluster"]) if here.clusters is not None else None
-    return joined["score"].to_numpy(np.float64), joined["score_there"].to_numpy(np.float64), clusters
+    first, second = here.frame.loc[ids], there.frame.loc[ids]
+    clusters = list(first["cluster"]) if here.clusters is not None else None
+    return first["score"].to_numpy(np.float64), second["score"].to_numpy(np.float64), clusters
 
 
 def _compared(
@@ -130,7 +124,9 @@ def _compared(
     level = 2 * confidence - 1
     found = paired_difference(first, second, clusters=clusters, rng=rng, level=level)
     assert found.difference is not None
-    p = non_inferiority_p(first, second, margin, clusters=clusters)
+    # Scores of a wider scale may happen to be 0 and 1 only; such a margin then is no difference of shares.
+    odd = margin >= 1 and is_binary(first, second)
+    p = None if odd else non_inferiority_p(first, second, margin, clusters=clusters)
     low, high, method = found.low, found.high, f"{found.interval_method}, non-inferiority"
     if found.only_first is not None and found.only_second is not None and found.clusters is None:
         # The interval that decides as the test does.
