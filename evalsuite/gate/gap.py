@@ -141,7 +141,7 @@ def _compared(
         of=f"items in both, reference {reference}",
         p_go=p,
         p_no_go=None if p is None else 1 - p,
-        needed=_needed(found.se, found.n, found.difference + margin, 1 - confidence),
+        needed=_needed(found.se, found.n, found.difference + margin, 1 - confidence) if p is not None else None,
         method=method,
         told="" if p is not None else found.reason or "all items differ alike, so that there is no error",
     )

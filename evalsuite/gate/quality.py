@@ -19,7 +19,7 @@ from evalsuite.gate.fixes import Fix, advice, run_fix
 from evalsuite.gate.rows import Test, Unit, missing
 from evalsuite.gate.scope import Scope
 from evalsuite.records import CellStatus, Task
-from evalsuite.stats.one_sample import items_to_settle, mean_against, share_against
+from evalsuite.stats.one_sample import Against, items_to_settle, mean_against, share_against
 
 if TYPE_CHECKING:
     from evalsuite.analysis.replies import ReplyRow
@@ -100,7 +100,7 @@ def _score_test(rule: str, run: Run, scope: Scope, model: str, task: Task, items
         return
     confidence = scope.policy.confidence
     found = mean_against(items.scores, limit, clusters=items.clusters, confidence=confidence)
-    needed = items_to_settle(found, limit, confidence=confidence)
+    needed = _needed(found, found.p_above, limit, confidence)
     yield Test(
         rule=rule,
         task=task.name,
@@ -144,6 +144,13 @@ def limit_of(amount: Amount, scale: Scale, where: str) -> float:
     return amount.value
 
 
+def _needed(found: Against, p_go: float | None, limit: float, confidence: float) -> int | None:
+    """Return how many items would settle what is not shown to be kept."""
+    if p_go is None or p_go <= 1 - confidence:
+        return None
+    return items_to_settle(found, limit, confidence=confidence)
+
+
 def run_name(task: Task) -> str:
     """Return what a task is called for in all languages."""
     return task.parallel_group or task.name
@@ -174,7 +181,7 @@ def _language_test(scope: Scope, model: str, task: Task, replies: Replies, limit
         return
     confidence = scope.policy.confidence
     found = share_against(round(share.value * share.n), share.n, limit, confidence=confidence)
-    needed = items_to_settle(found, limit, confidence=confidence)
+    needed = _needed(found, found.p_below, limit, confidence)
     yield Test(
         rule=rule,
         task=task.name,

@@ -17,7 +17,9 @@ from tests.synthetic_gate import ITEMS, MODEL, OTHER, decision, finding, judged,
 GO, NO_GO, OPEN = Outcome.GO, Outcome.NO_GO, Outcome.INCONCLUSIVE
 
 
-@pytest.mark.parametrize(("limit", "expected"), [("75 %", GO), (0.75, GO), ("80 %", OPEN), ("85 %", OPEN), ("90 %", NO_GO)])
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("75 %", GO), (0.75, GO), ("80 %", OPEN), ("85 %", OPEN), ("90 %", NO_GO)]
+)
 def test_a_least_score_is_decided_by_exact_binomial_bounds(scored, tmp_path, limit, expected):
     found = finding(judged(scored, write_policy(tmp_path, {"rules": {"minimum_score": limit}})), "minimum_score", "en")
     assert found.outcome is expected
@@ -65,7 +67,9 @@ def tango_p(only_first, only_second, n, margin):
         counts = np.array([only_first, only_second, n - only_first - only_second])
         return -float((counts * np.log(np.maximum(shares, 1e-300))).sum())
 
-    q = optimize.minimize_scalar(against, bounds=(margin + 1e-12, (1 + margin) / 2 - 1e-12), method="bounded", options={"xatol": 1e-12}).x
+    q = optimize.minimize_scalar(
+        against, bounds=(margin + 1e-12, (1 + margin) / 2 - 1e-12), method="bounded", options={"xatol": 1e-12}
+    ).x
     variance = n * (2 * q - margin - margin**2)
     return float(stats.norm.sf((only_first - only_second + n * margin) / math.sqrt(variance)))
 
@@ -173,9 +177,7 @@ def test_of_several_models_each_p_is_corrected_as_statsmodels_does(scored, tmp_p
     assert [d.p_go for d in found] == pytest.approx(raw)
     assert [d.p_go_holm for d in found] == pytest.approx(expected)
     whole = judged(scored, write_policy(tmp_path, use_case, family="policy"))
-    raw = [
-        stats.binomtest(right, ITEMS, 0.63, alternative="greater").pvalue for right in (100, 84, 97, 72, 60, 30)
-    ]
+    raw = [stats.binomtest(right, ITEMS, 0.63, alternative="greater").pvalue for right in (100, 84, 97, 72, 60, 30)]
     expected = multipletests(raw, method="holm")[1]
     found = [decision(whole, code, model) for code in ("en", "es", "eu") for model in (MODEL, OTHER)]
     assert [d.p_go_holm for d in found] == pytest.approx(expected)
@@ -196,7 +198,9 @@ def test_what_passes_by_itself_may_not_pass_among_several_models(scored, tmp_pat
     assert found.outcome is OPEN
     assert all(f.outcome is GO for f in found.findings)
     assert "not after the correction for 4 decisions" in found.sentence
-    uncorrected = write_policy(tmp_path, hard, {**both, "rules": {"minimum_score": "84 %"}}, family="policy", correction="none")
+    uncorrected = write_policy(
+        tmp_path, hard, {**both, "rules": {"minimum_score": "84 %"}}, family="policy", correction="none"
+    )
     assert decision(judged(scored, uncorrected), "en", OTHER).outcome is GO
 
 
