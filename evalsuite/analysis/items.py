@@ -16,7 +16,7 @@ from evalsuite.analysis.metrics import SCORINGS, Choices, Ragged
 from evalsuite.records import Cell, Task
 from evalsuite.store import RunFolder
 
-__all__ = ["ITEM_COLUMNS", "clusters_of", "read_items", "spans_of"]
+__all__ = ["ITEM_COLUMNS", "clusters_of", "matching_ids", "read_items", "spans_of"]
 
 _TEXTS = ("item_id", "target")
 _NUMBERS = ("score", "prediction", "context_tokens", "context_chars", "context_bytes")
@@ -79,6 +79,31 @@ def spans_of(items: pd.DataFrame) -> dict[str, slice]:
     if len(spans) < len(starts):
         raise ValueError("items of one cell do not stand together: sort them by cell")
     return spans
+
+
+def matching_ids(
+    first: NDArray[np.intp], second: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Return where the items that both sides have stand in each, in the order of the first; none where ids repeat.
+
+    Args:
+        first: `Run.ids` of one cell, or of some of its items.
+        second: The same of another.
+    """
+    order = np.argsort(second, kind="stable")
+    ranked = second[order]
+    if (ranked[1:] == ranked[:-1]).any():
+        return None
+    if np.array_equal(first, second):
+        # The usual case: the same items were asked in the same order.
+        return (places := np.arange(len(first))), places
+    if len(np.unique(first)) < len(first):
+        return None
+    if not len(ranked):
+        return (none := np.empty(0, dtype=np.intp)), none
+    at = np.minimum(np.searchsorted(ranked, first), len(ranked) - 1)
+    both = np.flatnonzero(ranked[at] == first)
+    return both, order[at[both]]
 
 
 def clusters_of(task: Task, docs: Iterable[str]) -> list[str | None]:
