@@ -61,13 +61,8 @@ def written_answers(run: Run) -> tuple[ReplyRow, ...]:
 
 
 def written_tasks(run: Run) -> Iterator[Task]:
-    """Yield the tasks whose answers are generated, in the order of every table."""
-    for group in run.groups:
-        for language in run.languages:
-            for task in run.manifest.tasks.values():
-                here = run.group_of(task.name) == group and task.language == language
-                if here and task.output_type == "generate_until":
-                    yield task
+    """Return the tasks whose answers are generated, in the order of every table."""
+    return (task for task in run.ordered_tasks if task.output_type == "generate_until")
 
 
 def answer_language(task: Task) -> str:
