@@ -81,9 +81,7 @@ def spans_of(items: pd.DataFrame) -> dict[str, slice]:
     return spans
 
 
-def matching_ids(
-    first: NDArray[np.intp], second: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+def matching_ids(first: NDArray[np.intp], second: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     """Return where the items that both sides have stand in each, in the order of the first; none where ids repeat.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +19,6 @@ from evalsuite.errors import StoreError
 from evalsuite.profile_store import ProfileFolder
 from evalsuite.records import (
     TRAINED,
-    Cell,
     CellResult,
     CellStatus,
     Language,
@@ -32,6 +32,7 @@ from evalsuite.records import (
 from evalsuite.store import RunFolder
 
 __all__ = ["ITEM_COLUMNS", "Run", "clusters_of", "load_run"]
+
 
 @dataclass(frozen=True, eq=False)
 class Run:

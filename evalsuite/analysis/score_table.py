@@ -133,7 +133,9 @@ def answer_spread(frame: pd.DataFrame | None) -> AnswerSpread | None:
     others = np.flatnonzero(np.isnan(right))
     if others.size:
         targets = frame["target"].iloc[answered[others]]
-        pairs = [(choices[i], tuple(right_choices(t, choices[i]))) for i, t in zip(others.tolist(), targets, strict=True)]
+        pairs = [
+            (choices[i], tuple(right_choices(t, choices[i]))) for i, t in zip(others.tolist(), targets, strict=True)
+        ]
         told += [(c, several) for c, several in pairs if several]
     n = len(places)
     return AnswerSpread(
