@@ -9,6 +9,7 @@ from evalsuite.store import RunFolder
 
 __all__ = ["begun_backends", "continued", "place"]
 
+
 def continued(folder: RunFolder, manifest: Manifest) -> Manifest:
     """Return the manifest to store: that of the folder goes on, where it is the same device and the same things.
 

@@ -58,13 +58,10 @@ def category_cells(run: Run, families: tuple[str, ...] | None = None) -> Iterato
         families: Take tasks of these families only.
     """
     folder = RunFolder(run.path)
-    for group in run.groups:
-        for language in run.languages:
-            for task in run.manifest.tasks.values():
-                here = run.group_of(task.name) == group and task.language == language
-                wanted = families is None or task.family in families
-                if here and wanted and task.output_type == "multiple_choice" and not task.listed_options:
-                    yield from _of_task(run, folder, task, group)
+    for task in run.ordered_tasks:
+        wanted = families is None or task.family in families
+        if wanted and task.output_type == "multiple_choice" and not task.listed_options:
+            yield from _of_task(run, folder, task, run.group_of(task.name))
 
 
 def _of_task(run: Run, folder: RunFolder, task: Task, group: str) -> Iterator[CategoryCell]:

@@ -11,7 +11,7 @@ from evalsuite.analysis.rows import ALPHA
 from evalsuite.stats.intervals import Estimate, wilson
 from evalsuite.stats.strata import drawn_interval, resampled_rows
 
-__all__ = ["CategoryCount", "Confusion", "Mistaken", "confusion_of"]
+__all__ = ["CategoryCount", "Confusion", "Mistaken", "confusion_matrix", "confusion_of"]
 
 _RESAMPLES = 2000
 
@@ -83,6 +83,13 @@ class Confusion:
         return tuple(sorted(found, key=lambda one: -one.n)[:most])
 
 
+def confusion_matrix(k: int, right: NDArray[np.intp], picked: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the number of items by right category (row) and answer (column), k × k."""
+    matrix = np.zeros((k, k), dtype=np.intp)
+    np.add.at(matrix, (right, picked), 1)
+    return matrix
+
+
 def confusion_of(
     names: tuple[str, ...], right: NDArray[np.intp], picked: NDArray[np.intp], rng: np.random.Generator
 ) -> Confusion:
@@ -100,8 +107,7 @@ def confusion_of(
         rng: Source of randomness.
     """
     k = len(names)
-    matrix = np.zeros((k, k), dtype=np.intp)
-    np.add.at(matrix, (right, picked), 1)
+    matrix = confusion_matrix(k, right, picked)
     hits, items, answered = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     drawn_hits, drawn_answers = np.zeros((_RESAMPLES, k)), np.zeros((_RESAMPLES, k))
     for i, row in enumerate(resampled_rows(matrix, rng, _RESAMPLES)):

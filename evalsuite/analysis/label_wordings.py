@@ -58,10 +58,7 @@ def category_names(run: Run) -> tuple[LabelWordingRow, ...]:
     """
     found = [
         _row(run, model, task, forms[0], form)
-        for group in run.groups
-        for language in run.languages
-        for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language
+        for task in run.ordered_tasks
         for model in run.models
         for forms in _asked(run, model, task.name)
         for form in forms
@@ -75,7 +72,7 @@ def category_names(run: Run) -> tuple[LabelWordingRow, ...]:
 
 def _asked(run: Run, model: str, task: str) -> Iterable[tuple[PromptForm, ...]]:
     """Yield the plain form and the other ways of naming categories, plain and chat apart."""
-    forms = {cell.prompt_form for cell in run.manifest.cells if (cell.model, cell.task) == (model, task)}
+    forms = run.forms_of(model, task)
     for chat in (False, True):
         base, english = (PromptForm.make(wording, chat=chat) for wording in (PromptForm.NATIVE, PromptForm.ENGLISH))
         named = [form for w in PromptForm.LABEL_WORDINGS if (form := PromptForm.make(w, chat=chat)) in forms]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from evalsuite.analysis.metrics import SCORINGS, rescore
+from evalsuite.analysis.items import ITEM_COLUMNS, clusters_of, read_items, spans_of
 from evalsuite.analysis.profiles import Profile, load_profiles
 from evalsuite.errors import StoreError
 from evalsuite.profile_store import ProfileFolder
 from evalsuite.records import (
     TRAINED,
-    Cell,
     CellResult,
     CellStatus,
     Language,
@@ -32,32 +32,6 @@ from evalsuite.records import (
 from evalsuite.store import RunFolder
 
 __all__ = ["ITEM_COLUMNS", "Run", "clusters_of", "load_run"]
-
-# The wide text columns (doc, arguments, context) stay on disk: they are most of the bytes, and no table needs them.
-_STORED = (
-    "item_id",
-    "item_index",
-    "choices",
-    "target",
-    "logprobs",
-    "prior_logprobs",
-    "prediction",
-    "score",
-    "context_tokens",
-    "context_chars",
-    "context_bytes",
-    "answer_tokens",
-)
-# Of the item itself, one field is wanted at most.
-_DOC = "doc"
-
-ITEM_COLUMNS = (
-    *("cell", "model", "task", "language", "group", "prompt_form", "item_id", "item_index", "score", *SCORINGS),
-    *("choices", "target", "prediction"),
-    *("n_choices", "chance", "context_tokens", "context_chars", "context_bytes", "answer_tokens", "cluster"),
-)
-"""Columns of `Run.items`. Numbers are float64, NaN where missing; `choices` is a tuple of texts, `answer_tokens` the sum
-over them; `cluster` is what the item shares with others, as text, none where the task names nothing of the kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +91,20 @@ class Run:
     @cached_property
     def frames(self) -> dict[str, pd.DataFrame]:
         """Items by cell id; cells without items are not in it."""
-        return {str(cell): frame for cell, frame in self.items.groupby("cell", sort=False)}
+        return {cell: self.items.iloc[span] for cell, span in self._spans.items()}
+
+    def numbers(self, result: CellResult | None, column: str) -> NDArray[np.float64] | None:
+        """Return a column of numbers of a cell's items, NaN where missing, to be read only; none where it has no items."""
+        span = self._spans.get(result.cell.id) if result else None
+        return None if span is None else self.items[column].to_numpy(dtype=np.float64)[span]
+
+    def ids(self, result: CellResult | None) -> NDArray[np.intp] | None:
+        """Return a number for the id of each item of a cell; none where it has no items.
+
+        The same id has the same number in all cells, and numbers are in the order of the ids as texts.
+        """
+        span = self._spans.get(result.cell.id) if result else None
+        return None if span is None else self._ids[span]
 
     def group_of(self, task: str) -> str:
         """Return the parallel group of a task, or its own name where it is in none."""
@@ -146,6 +133,36 @@ class Run:
         return np.random.default_rng(int(digest([self.manifest.sweep.seed, *key])[:16], 16))
 
     @cached_property
+    def ordered_tasks(self) -> tuple[Task, ...]:
+        """Tasks in the order of every table: by group, then by language."""
+        groups, languages = ({name: i for i, name in enumerate(names)} for names in (self.groups, self.languages))
+        known = [t for t in self.manifest.tasks.values() if t.language in languages]
+        return tuple(sorted(known, key=lambda t: (groups[self.group_of(t.name)], languages[t.language])))
+
+    def forms_of(self, model: str, task: str) -> tuple[PromptForm, ...]:
+        """Return every form in which the plan asks a model a task, by `PromptForm.rank`."""
+        return self._forms.get((model, task), ())
+
+    @cached_property
+    def _forms(self) -> dict[tuple[str, str], tuple[PromptForm, ...]]:
+        found: dict[tuple[str, str], dict[PromptForm, None]] = {}
+        for cell in self.manifest.cells:
+            found.setdefault((cell.model, cell.task), {})[cell.prompt_form] = None
+        ranks = {form: form.rank for forms in found.values() for form in forms}
+        return {key: tuple(sorted(forms, key=ranks.__getitem__)) for key, forms in found.items()}
+
+    @cached_property
+    def _spans(self) -> dict[str, slice]:
+        return spans_of(self.items)
+
+    @cached_property
+    def _ids(self) -> NDArray[np.intp]:
+        coded = pc.dictionary_encode(pa.array(self.items["item_id"], pa.string()))
+        ranks = np.empty(len(coded.dictionary), dtype=np.intp)
+        ranks[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(ranks))
+        return ranks[coded.indices.to_numpy()]
+
+    @cached_property
     def _by_key(self) -> dict[tuple[str, str, PromptForm], CellResult]:
         return {(r.cell.model, r.cell.task, r.cell.prompt_form): r for r in self.results}
 
@@ -161,11 +178,8 @@ def load_run(path: Path) -> Run:
     _check(manifest, path)
     results = tuple(folder.result(cell) for cell in manifest.cells)
     # A skipped cell may hold what an earlier run left behind; it is not part of this run's evidence.
-    frames = [
-        _frame(folder, r.cell, manifest.tasks[r.cell.task]) for r in results if r.status is not CellStatus.SKIPPED
-    ]
-    filled = [frame for frame in frames if len(frame)]
-    items = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(ITEM_COLUMNS))
+    cells = [result.cell for result in results if result.status is not CellStatus.SKIPPED]
+    items = read_items(folder, cells, manifest.tasks)
     facts = [ProfileFolder(folder, cell).facts for cell in manifest.profiles]
     return Run(
         path=path,
@@ -187,59 +201,6 @@ def _check(manifest: Manifest, path: Path) -> None:
         ):
             if name not in known:
                 raise StoreError(f"{path}: cell {cell.id} names the {kind} {name!r}, which the manifest lacks", fix=fix)
-
-
-def _frame(folder: RunFolder, cell: Cell, task: Task) -> pd.DataFrame:
-    columns_read = (*_STORED, _DOC) if task.cluster_column else _STORED
-    stored: dict[str, list[Any]] = folder.table(cell, columns=columns_read).to_pydict()
-    n = len(stored["item_id"])
-    choices = [c or [] for c in stored["choices"]]
-    scorings = rescore(
-        choices,
-        stored["target"],
-        [p or [] for p in stored["logprobs"]],
-        [p or [] for p in stored["prior_logprobs"]],
-    )
-    chance = np.nan if task.chance is None else task.chance
-    # Many tasks offer every item the same choices: one tuple then serves all items.
-    alike: dict[tuple[str, ...], tuple[str, ...]] = {}
-    columns: dict[str, Any] = {
-        "cell": [cell.id] * n,
-        "model": [cell.model] * n,
-        "task": [cell.task] * n,
-        "language": [cell.language] * n,
-        "group": [task.parallel_group or task.name] * n,
-        "prompt_form": [cell.prompt_form.value] * n,
-        "item_id": stored["item_id"],
-        "item_index": stored["item_index"],
-        "score": _floats(stored["score"]),
-        **scorings,
-        "choices": [alike.setdefault(key, key) for key in map(tuple, choices)],
-        "target": stored["target"],
-        "prediction": _floats(stored["prediction"]),
-        "n_choices": [len(c) for c in choices],
-        "chance": np.full(n, chance),
-        "context_tokens": _floats(stored["context_tokens"]),
-        "context_chars": _floats(stored["context_chars"]),
-        "context_bytes": _floats(stored["context_bytes"]),
-        "answer_tokens": [float(sum(t)) if t else np.nan for t in stored["answer_tokens"]],
-        "cluster": clusters_of(task, stored[_DOC]) if task.cluster_column else [None] * n,
-    }
-    return pd.DataFrame(columns, columns=list(ITEM_COLUMNS))
-
-
-def clusters_of(task: Task, docs: Iterable[str]) -> list[str | None]:
-    """Return what each item shares with others by the task's cluster column; none where the stored item lacks it."""
-    found = []
-    for doc in docs:
-        data = json.loads(doc)
-        value = data.get(task.cluster_column) if isinstance(data, dict) else None
-        found.append(None if value is None else str(value))
-    return found
-
-
-def _floats(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:

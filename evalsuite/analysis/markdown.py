@@ -52,7 +52,7 @@ def write_accuracy_table(run: Run) -> str:
 
     First what was measured, with what; then for each family and task group a table of languages × models and one of
     the other scorings; then, where the run has them, other wordings, orders of options, translations as corpora, what
-    became of written answers, the bits of texts that were only read, and what quantisation costs.
+    became of written answers, what quantisation costs, and the bits of texts that were only read.
     """
     return _Writer(run, analyse(run)).document()
 

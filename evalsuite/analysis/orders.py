@@ -75,10 +75,7 @@ def option_orders(run: Run) -> tuple[OrderRow, ...]:
     """
     found = [
         _row(run, model, task, form, turned)
-        for group in run.groups
-        for language in run.languages
-        for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language
+        for task in run.ordered_tasks
         for model in run.models
         for form, turned in _asked(run, model, task.name).items()
         if len(turned) > 1
@@ -89,10 +86,9 @@ def option_orders(run: Run) -> tuple[OrderRow, ...]:
 
 def _asked(run: Run, model: str, task: str) -> dict[PromptForm, list[int]]:
     found: dict[PromptForm, list[int]] = {}
-    for cell in run.manifest.cells:
-        if (cell.model, cell.task) == (model, task):
-            found.setdefault(cell.prompt_form.unturned, []).append(cell.prompt_form.rotation)
-    return {form: sorted(found[form]) for form in sorted(found, key=lambda form: form.rank)}
+    for form in run.forms_of(model, task):
+        found.setdefault(form.unturned, []).append(form.rotation)
+    return found
 
 
 def _row(run: Run, model: str, task: Task, form: PromptForm, turned: list[int]) -> OrderRow:

@@ -11,9 +11,9 @@ import pandas as pd
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import why_no_items
-from evalsuite.analysis.token_table import ratio_of_same_items
 from evalsuite.records import CellStatus, PromptForm, Task
-from evalsuite.stats.intervals import Estimate, bootstrap_mean, ratio_of_means
+from evalsuite.stats.intervals import Estimate, ratio_of_means
+from evalsuite.stats.scores import mean_skewed
 from evalsuite.store import RunFolder
 
 __all__ = ["ParityRow", "information_parity"]
@@ -149,7 +149,7 @@ def _mean(here: pd.DataFrame | None, what: str, rng: np.random.Generator, why: s
     values = np.empty(0) if here is None else here[what].dropna().to_numpy(dtype=np.float64)
     if not values.size:
         return _missing(why or _UNCOUNTED)
-    return bootstrap_mean(values, rng, level=1 - ALPHA)
+    return mean_skewed(values, level=1 - ALPHA)
 
 
 def _against(
@@ -166,7 +166,15 @@ def _against(
     sides = (there[what].dropna(), here[what].dropna())
     if not all(map(len, sides)):
         return _missing(_UNCOUNTED)
-    return ratio_of_same_items(*(sides if what == "bits" else reversed(sides)))
+    return _of_same_texts(*(sides if what == "bits" else reversed(sides)))
+
+
+def _of_same_texts(top: pd.Series, bottom: pd.Series) -> Estimate:
+    """Return mean(top) ÷ mean(bottom) over the texts that both have, by id."""
+    if top.index.has_duplicates or bottom.index.has_duplicates:
+        return _missing("item ids are not unique, so items cannot be paired")
+    joined = top.to_frame("top").merge(bottom.to_frame("bottom"), left_index=True, right_index=True)
+    return ratio_of_means(joined["top"].to_numpy("float64"), joined["bottom"].to_numpy("float64"), level=1 - ALPHA)
 
 
 def _missing(reason: str | None) -> Estimate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +17,10 @@ from evalsuite.stats.intervals import Estimate, wilson
 from evalsuite.stats.scores import mean_skewed
 from evalsuite.store import RunFolder
 
-__all__ = ["ReplyRow", "answer_language", "written_answers", "written_tasks"]
+if TYPE_CHECKING:
+    from evalsuite.texts.identify import Verdict
+
+__all__ = ["ReplyRow", "answer_language", "language_verdicts", "written_answers", "written_tasks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +61,31 @@ def written_answers(run: Run) -> tuple[ReplyRow, ...]:
 
 
 def written_tasks(run: Run) -> Iterator[Task]:
-    """Yield the tasks whose answers are generated, in the order of every table."""
-    for group in run.groups:
-        for language in run.languages:
-            for task in run.manifest.tasks.values():
-                here = run.group_of(task.name) == group and task.language == language
-                if here and task.output_type == "generate_until":
-                    yield task
+    """Return the tasks whose answers are generated, in the order of every table."""
+    return (task for task in run.ordered_tasks if task.output_type == "generate_until")
 
 
 def answer_language(task: Task) -> str:
     """Return the code of the language that an answer to a task should be in."""
     return task.answer_language or task.language
+
+
+def language_verdicts(texts: Sequence[str], expected: str, others: Sequence[str]) -> list[Verdict]:
+    """Return whether each text is in the language that was wanted.
+
+    Args:
+        texts: What was written.
+        expected: Code of the wanted language.
+        others: Codes of languages that a text may be in instead.
+
+    Raises:
+        InputError: The identifier is not installed, or cannot tell such a language.
+    """
+    # Lazy: the identifier's model takes a while to load, and only runs with generated text need it.
+    from evalsuite.texts.identify import fidelity
+
+    languages = tuple(dict.fromkeys((expected, *others)))
+    return [fidelity(text, expected, languages).verdict for text in texts]
 
 
 def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) -> ReplyRow | None:
@@ -106,12 +123,10 @@ def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) 
 
 def _languages(texts: Sequence[str], expected: str, others: Sequence[str]) -> tuple[Estimate, Estimate]:
     """Return the shares of answers in a wrong language and in one that cannot be told."""
-    # Lazy: the identifier's model takes a while to load, and only runs with generated text need it.
-    from evalsuite.texts.identify import Verdict, fidelity
+    from evalsuite.texts.identify import Verdict
 
-    languages = tuple(dict.fromkeys((expected, *others)))
     try:
-        verdicts = [fidelity(text, expected, languages).verdict for text in texts]
+        verdicts = language_verdicts(texts, expected, others)
     except InputError as error:
         return _missing(error.problem), _missing(error.problem)
     told = [verdict is Verdict.WRONG for verdict in verdicts if verdict is not Verdict.UNKNOWN]

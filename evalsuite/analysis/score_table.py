@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS, right_choices
 from evalsuite.analysis.rows import ALPHA, Alternative, AnswerSpread, Scale, ScoreRow, split_fix
-from evalsuite.records import CellStatus, PromptForm, Task
+from evalsuite.records import CellResult, CellStatus, PromptForm, Task
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.scores import score_interval
 
-__all__ = ["scale_of", "score_of", "scores", "why_no_items"]
+__all__ = ["answer_spread", "scale_of", "score_of", "scores", "why_no_items"]
 
 
 def scores(run: Run) -> tuple[ScoreRow, ...]:
@@ -25,10 +25,8 @@ def scores(run: Run) -> tuple[ScoreRow, ...]:
     """
     return tuple(
         _row(run, model, task, form)
-        for group in run.groups
-        for language in run.languages
-        for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language and not task.only_read
+        for task in run.ordered_tasks
+        if not task.only_read
         for model in run.models
         for form in run.forms
         if run.result(model, task.name, form) or run.skip(model, task.name)
@@ -59,7 +57,7 @@ def _row(run: Run, model: str, task: Task, form: PromptForm) -> ScoreRow:
     result = run.result(model, task.name, form)
     frame = run.frames.get(result.cell.id) if result else None
     planned = len(result.cell.item_indices) if result else 0
-    values = _known(frame, "score")
+    values = _known(run, result, "score")
     estimate = score_of(run, model, task.name, form)
     above = None if estimate.low is None or task.chance is None else estimate.low > task.chance
     return ScoreRow(
@@ -73,12 +71,12 @@ def _row(run: Run, model: str, task: Task, form: PromptForm) -> ScoreRow:
         scale=scale_of(run, run.group_of(task.name)),
         chance=task.chance,
         above_chance=above,
-        alternatives=tuple(_alternative(frame, name) for name in SCORINGS),
-        spread=_spread(frame),
+        alternatives=tuple(_alternative(run, result, name) for name in SCORINGS),
+        spread=answer_spread(frame),
         planned=planned,
         not_scored=planned - int(values.size),
         binary=_is_binary(values) and run.group_of(task.name) not in run.raw_groups,
-        reproduced=_reproduced(frame, task.primary_metric),
+        reproduced=_reproduced(run, result, task.primary_metric),
         status=result.status if result else CellStatus.SKIPPED,
     )
 
@@ -89,63 +87,76 @@ def score_of(run: Run, model: str, task: str, form: PromptForm) -> Estimate:
     The interval is that of `score_interval`: it respects clusters of items, and fits the kind of score.
     """
     result = run.result(model, task, form)
-    frame = run.frames.get(result.cell.id) if result else None
-    values = _known(frame, "score")
-    if frame is None or not values.size:
+    values = _known(run, result, "score")
+    if result is None or not values.size:
         return Estimate(None, None, None, 0, "", why_no_items(run, model, task, form))
-    clusters = list(frame.loc[frame["score"].notna(), "cluster"])
-    # Items that do not all name their cluster are taken one by one.
-    known = clusters if all(c is not None for c in clusters) else None
-    return score_interval(values, known, level=1 - ALPHA, share=run.group_of(task) not in run.raw_groups)
+    clusters = _clusters(run.frames[result.cell.id])
+    return score_interval(values, clusters, level=1 - ALPHA, share=run.group_of(task) not in run.raw_groups)
+
+
+def _clusters(frame: pd.DataFrame) -> list[str] | None:
+    """Return the cluster of each scored item; none where not all name one: they are then taken one by one."""
+    clusters: list[str | None] = frame["cluster"].to_numpy()[frame["score"].notna().to_numpy()].tolist()
+    named = [cluster for cluster in clusters if cluster is not None]
+    return named if len(named) == len(clusters) else None
 
 
 def _is_binary(values: NDArray[np.float64]) -> bool:
     return bool(values.size) and bool(np.isin(values, (0.0, 1.0)).all())
 
 
-def _alternative(frame: pd.DataFrame | None, metric: str) -> Alternative:
-    values = _known(frame, metric)
+def _alternative(run: Run, result: CellResult | None, metric: str) -> Alternative:
+    values = _known(run, result, metric)
     if values.size:
         return Alternative(metric, float(values.mean()), int(values.size))
-    if frame is None:
+    if run.numbers(result, metric) is None:
         return Alternative(metric, None, 0, "no items")
-    if metric == "acc_mutual_info" and _known(frame, "acc").size:
+    if metric == "acc_mutual_info" and _known(run, result, "acc").size:
         return Alternative(metric, None, 0, "log-probabilities without context were not measured")
     return Alternative(metric, None, 0, "not a multiple-choice task")
 
 
-def _spread(frame: pd.DataFrame | None) -> AnswerSpread | None:
+def answer_spread(frame: pd.DataFrame | None) -> AnswerSpread | None:
+    """Return how the answers of some items fall on the options; none where no item has such an answer."""
     if frame is None:
         return None
-    answered = frame.loc[frame["prediction"].notna() & (frame["prediction"] < frame["n_choices"])]
-    if answered.empty:
+    prediction = frame["prediction"].to_numpy()
+    answered = np.flatnonzero(prediction < frame["n_choices"].to_numpy())
+    if not answered.size:
         return None
-    choices, places = list(answered["choices"]), [int(p) for p in answered["prediction"]]
-    answer, alike = Counter(c[p] for c, p in zip(choices, places, strict=True)).most_common(1)[0]
-    place, there = Counter(places).most_common(1)[0]
-    pairs = [(c, right_choices(t, c)) for c, t in zip(choices, answered["target"], strict=True)]
-    known = [(c, right) for c, right in pairs if right]
+    places, right = prediction[answered].astype(np.intp), frame["right"].to_numpy()[answered]
+    choices = frame["choices"].to_numpy()[answered].tolist()
+    answer, alike = Counter(c[p] for c, p in zip(choices, places.tolist(), strict=True)).most_common(1)[0]
+    place, there = Counter(places.tolist()).most_common(1)[0]
+    # Of most items one choice is right; only of the others is the target looked at again.
+    told = [(c, (int(r),)) for c, r in zip(choices, right.tolist(), strict=True) if r == r]  # noqa: PLR0124 - NaN
+    others = np.flatnonzero(np.isnan(right))
+    if others.size:
+        targets = frame["target"].iloc[answered[others]]
+        pairs = [
+            (choices[i], tuple(right_choices(t, choices[i]))) for i, t in zip(others.tolist(), targets, strict=True)
+        ]
+        told += [(c, several) for c, several in pairs if several]
     n = len(places)
     return AnswerSpread(
         n=n,
         answer=answer,
         answer_share=alike / n,
-        answer_right=sum(answer in {c[i] for i in right} for c, right in known) / len(known) if known else None,
+        answer_right=sum(any(c[i] == answer for i in r) for c, r in told) / len(told) if told else None,
         place=place,
         place_share=there / n,
-        place_right=sum(place in right for _, right in known) / len(known) if known else None,
+        place_right=sum(place in r for _, r in told) / len(told) if told else None,
     )
 
 
-def _reproduced(frame: pd.DataFrame | None, metric: str) -> int | None:
-    if frame is None or metric not in SCORINGS:
+def _reproduced(run: Run, result: CellResult | None, metric: str) -> int | None:
+    scores = run.numbers(result, "score")
+    if scores is None or metric not in SCORINGS:
         return None
     # NaN equals nothing, so an item without a score or without log-probabilities does not count.
-    return int((frame["score"] == frame[metric]).sum())
+    return int((scores == run.numbers(result, metric)).sum())
 
 
-def _known(frame: pd.DataFrame | None, column: str) -> NDArray[np.float64]:
-    if frame is None:
-        return np.empty(0)
-    values: NDArray[np.float64] = frame[column].to_numpy(dtype=np.float64)
-    return values[~np.isnan(values)]
+def _known(run: Run, result: CellResult | None, column: str) -> NDArray[np.float64]:
+    values = run.numbers(result, column)
+    return np.empty(0) if values is None else values[~np.isnan(values)]

@@ -72,10 +72,7 @@ def wordings(run: Run) -> tuple[WordingRow, ...]:
     """
     found = [
         _row(run, model, task, tuple(forms))
-        for group in run.groups
-        for language in run.languages
-        for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language
+        for task in run.ordered_tasks
         for model in run.models
         for forms in _asked(run, model, task.name)
         if len(forms) > 1
@@ -111,14 +108,11 @@ def _asked(run: Run, model: str, task: str) -> list[list[PromptForm]]:
 
     Forms that differ in how categories are named are no paraphrases; `category_names` is about them.
     """
-    forms = {
-        cell.prompt_form
-        for cell in run.manifest.cells
-        if (cell.model, cell.task) == (model, task)
-        and not cell.prompt_form.rotation
-        and cell.prompt_form.wording not in PromptForm.LABEL_WORDINGS
-    }
-    ranked = sorted(forms, key=lambda form: form.rank)
+    ranked = [
+        form
+        for form in run.forms_of(model, task)
+        if not form.rotation and form.wording not in PromptForm.LABEL_WORDINGS
+    ]
     return [same for chat in (False, True) if (same := [form for form in ranked if form.chat is chat])]
 
 

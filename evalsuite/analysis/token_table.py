@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evalsuite.analysis.gap_table import group_tasks
+from evalsuite.analysis.items import matching_ids
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA, TokenRow
 from evalsuite.analysis.score_table import why_no_items
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.intervals import Estimate, ratio_of_means
 
-__all__ = ["ratio_of_same_items", "token_tax"]
+__all__ = ["token_tax"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counted:
+    """The items of a cell whose tokens were counted."""
+
+    ids: NDArray[np.intp]
+    tokens: NDArray[np.float64]
+    chars: NDArray[np.float64]
 
 
 def token_tax(run: Run) -> tuple[TokenRow, ...]:
@@ -29,19 +42,19 @@ def token_tax(run: Run) -> tuple[TokenRow, ...]:
 
 
 def _row(run: Run, model: str, form: PromptForm, task: Task, tasks: dict[str, list[Task]]) -> TokenRow:
-    frame = _counted(run, model, task.name, form)
+    counted = _counted(run, model, task.name, form)
     reference = run.reference_of(task.language)
     tokens = chars = None
     reason = None
-    if frame is None:
+    if counted is None:
         result = run.result(model, task.name, form)
         # A cell may hold items and yet no counts: an engine behind HTTP need not tell its tokens.
-        bare = result is not None and result.cell.id in run.frames
+        bare = run.ids(result) is not None
         reason = "the engine gave no token counts" if bare else why_no_items(run, model, task.name, form)
     else:
-        total = float(frame["context_tokens"].sum())
-        tokens = total / len(frame)
-        chars = float(frame["context_chars"].sum()) / total if total else None
+        total = float(counted.tokens.sum())
+        tokens = total / len(counted.ids)
+        chars = float(counted.chars.sum()) / total if total else None
     return TokenRow(
         model=model,
         task=task.name,
@@ -49,16 +62,16 @@ def _row(run: Run, model: str, form: PromptForm, task: Task, tasks: dict[str, li
         form=form,
         language=task.language,
         reference=reference,
-        items=0 if frame is None else len(frame),
+        items=0 if counted is None else len(counted.ids),
         tokens_per_item=tokens,
         chars_per_token=chars,
-        ratio=_ratio(run, model, form, frame, tasks.get(reference or "")),
+        ratio=_ratio(run, model, form, counted, tasks.get(reference or "")),
         reason=reason,
     )
 
 
-def _ratio(run: Run, model: str, form: PromptForm, frame: pd.DataFrame | None, there: list[Task] | None) -> Estimate:
-    if frame is None:
+def _ratio(run: Run, model: str, form: PromptForm, here: _Counted | None, there: list[Task] | None) -> Estimate:
+    if here is None:
         return _missing("no token counts")
     if not there:
         return _missing("no reference")
@@ -67,30 +80,20 @@ def _ratio(run: Run, model: str, form: PromptForm, frame: pd.DataFrame | None, t
     reference = _counted(run, model, there[0].name, form)
     if reference is None:
         return _missing("no token counts in the reference language")
-    return ratio_of_same_items(frame["context_tokens"], reference["context_tokens"])
-
-
-def ratio_of_same_items(top: pd.Series, bottom: pd.Series) -> Estimate:
-    """Return mean(top) ÷ mean(bottom) over the items that both have.
-
-    Args:
-        top: Numbers by item id.
-        bottom: Those of the other language or model, in the same unit.
-    """
-    if top.index.has_duplicates or bottom.index.has_duplicates:
+    matched = matching_ids(here.ids, reference.ids)
+    if matched is None:
         return _missing("item ids are not unique, so items cannot be paired")
-    joined = top.to_frame("top").merge(bottom.to_frame("bottom"), left_index=True, right_index=True)
-    sides = (joined[side].to_numpy(dtype="float64") for side in ("top", "bottom"))
-    return ratio_of_means(*sides, level=1 - ALPHA)
+    first, second = matched
+    return ratio_of_means(here.tokens[first], reference.tokens[second], level=1 - ALPHA)
 
 
-def _counted(run: Run, model: str, task: str, form: PromptForm) -> pd.DataFrame | None:
+def _counted(run: Run, model: str, task: str, form: PromptForm) -> _Counted | None:
     result = run.result(model, task, form)
-    frame = run.frames.get(result.cell.id) if result else None
-    if frame is None:
+    ids, tokens, chars = run.ids(result), run.numbers(result, "context_tokens"), run.numbers(result, "context_chars")
+    if tokens is None or chars is None or ids is None:
         return None
-    kept = frame.loc[frame["context_tokens"].notna(), ["item_id", "context_tokens", "context_chars"]]
-    return kept.set_index("item_id") if len(kept) else None
+    kept = ~np.isnan(tokens)
+    return _Counted(ids[kept], tokens[kept], chars[kept]) if kept.any() else None
 
 
 def _missing(reason: str) -> Estimate:

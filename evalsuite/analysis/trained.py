@@ -15,10 +15,8 @@ def trained_scores(run: Run) -> tuple[ScoreRow, ...]:
     """Return a row for every baseline × task that was planned or skipped, also where it has no score."""
     return tuple(
         _row(run, name, task)
-        for group in run.groups
-        for language in run.languages
-        for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language and not task.only_read
+        for task in run.ordered_tasks
+        if not task.only_read
         for name in run.trained
         if run.result(name, task.name, PromptForm.NATIVE)
         or any((skip.model, skip.task) == (name, task.name) for skip in run.skips)

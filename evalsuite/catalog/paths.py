@@ -9,7 +9,7 @@ from evalsuite.errors import CatalogError
 
 __all__ = ["DataKind", "data_root"]
 
-DataKind = Literal["tasks", "langs", "models", "reports", "devices"]
+DataKind = Literal["tasks", "langs", "models", "reports", "devices", "examples/policies"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -159,7 +160,7 @@ def _describe(item: Any, model: type[BaseModel], path: Path, line_of: LineOf) ->
     if item["type"] == "missing":
         told = "is missing"
     elif item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(loc[-1]), model.model_fields, n=1) if len(loc) == 1 else []
+        near = difflib.get_close_matches(str(loc[-1]), _fields_at(model, loc[:-1]), n=1)
         told = "unknown field" + (f"; did you mean {near[0]!r}?" if near else "")
     else:
         told = str(item["msg"]).removeprefix("Value error, ")
@@ -170,3 +171,37 @@ def _describe(item: Any, model: type[BaseModel], path: Path, line_of: LineOf) ->
             told += f" (given: {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'})"
     prefix = f"{path}:{line}: " + (f"{field}: " if field else "")
     return line, prefix + told
+
+
+def _fields_at(model: type[BaseModel], loc: _Loc) -> tuple[str, ...]:
+    """Return the fields that are known at a path of keys and positions; none where no model stands there."""
+    kind: Any = model
+    for part in loc:
+        found = _model_in(kind)
+        if found is not None:
+            field = found.model_fields.get(str(part))
+            kind = None if field is None else field.annotation
+        else:
+            # A list or mapping: what it holds is the last of its arguments but for the dots of `tuple[X, ...]`.
+            held = [one for one in _flat(kind) if one is not Ellipsis]
+            kind = held[-1] if held else None
+    found = _model_in(kind)
+    return tuple(found.model_fields) if found else ()
+
+
+def _flat(kind: Any) -> tuple[Any, ...]:
+    """Return the arguments of a generic type, through `Annotated` and `X | None`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _flat(arguments[0])
+    if origin in (Union, UnionType):
+        return next((inner for one in arguments if (inner := _flat(one))), ())
+    return arguments
+
+
+def _model_in(kind: Any) -> type[BaseModel] | None:
+    """Return the model that a type is, through `Annotated` and `X | None`; none for lists and mappings."""
+    origin = get_origin(kind)
+    if origin is Annotated or origin in (Union, UnionType):
+        return next((inner for one in get_args(kind) if (inner := _model_in(one))), None)
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None

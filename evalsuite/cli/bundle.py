@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.common import DataOption, IncludeOption, JsonOption, OfflineOption, console, print_json, told
-from evalsuite.cli.request import ChatOption, CopyBar, LangsOption, LimitOption, ModelOption, Request, TasksOption
+from evalsuite.cli.request import (
+    ChatOption,
+    CopyBar,
+    LangsOption,
+    LimitOption,
+    ModelOption,
+    QuantiseOption,
+    Request,
+    TasksOption,
+)
 from evalsuite.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +49,7 @@ def command(
     tasks: TasksOption = None,
     limit: LimitOption = None,
     chat: ChatOption = False,
+    quantise: QuantiseOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the pack. Default: packs/<name>.")] = None,
     data: DataOption = None,
     include: IncludeOption = None,
@@ -54,7 +64,7 @@ def command(
     if offline:
         # Read once, when the libraries of the hub are loaded: they then look into their caches only.
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
-    request = _PackRequest(sweep, model, langs, tasks, limit, chat, include, data, offline)
+    request = _PackRequest(sweep, model, langs, tasks, limit, chat, include, data, offline, quantise=quantise)
     asked = request.sweep()
     folder = out or Path("packs") / asked.name
     # Before anything is downloaded.

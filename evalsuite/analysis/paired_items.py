@@ -1,0 +1,140 @@
+"""The same items in two languages or from two models, side by side: what every paired analysis starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evalsuite.analysis.gap_table import group_tasks
+from evalsuite.analysis.load import Run
+from evalsuite.analysis.rows import ALPHA
+from evalsuite.analysis.score_table import why_no_items
+from evalsuite.records import PromptForm, Task
+from evalsuite.stats.estimate import Estimate
+from evalsuite.stats.paired import PairedDifference, paired_difference
+
+__all__ = ["Pair", "as_difference", "compared", "pair_languages", "scored_items", "usable_clusters"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """One model's items of a parallel group in two languages."""
+
+    here: Task
+    there: Task
+    """The task in the reference language."""
+    items: pd.DataFrame
+    """Items that have a score on both sides, by item id, sorted; columns of `Run.items` with `_here` and `_there`."""
+
+    def values(self, column: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return a column of numbers, here and in the reference; NaN where missing."""
+        here, there = (self.items[f"{column}_{side}"].to_numpy(dtype=np.float64) for side in ("here", "there"))
+        return here, there
+
+    def same_place(self) -> NDArray[np.bool_]:
+        """Return where both sides offer equally many options and have the right one at the same place."""
+        table = self.items
+        alike = (table["target_here"] == table["target_there"]) & (table["n_choices_here"] == table["n_choices_there"])
+        return np.asarray(alike & (table["n_choices_here"] > 1), dtype=np.bool_)
+
+
+def scored_items(run: Run, model: str, task: str, form: PromptForm) -> pd.DataFrame | None:
+    """Return the items of a cell that have a score, by item id and sorted by it; none where there are none."""
+    result = run.result(model, task, form)
+    frame = run.frames.get(result.cell.id) if result else None
+    if frame is None:
+        return None
+    # Sorted, so that resamples do not depend on the order in which items were scored.
+    scored = frame.loc[frame["score"].notna()].set_index("item_id").sort_index()
+    return scored if len(scored) else None
+
+
+def pair_languages(run: Run, model: str, group: str, form: PromptForm, languages: tuple[str, str]) -> Pair | str:
+    """Return one model's items of a group in a language and in its reference, or why they cannot be paired.
+
+    Args:
+        run: The run.
+        model: Name of the model.
+        group: Parallel group.
+        form: Prompt form, the same on both sides.
+        languages: The language, then the reference.
+    """
+    tasks = group_tasks(run, group)
+    sides: list[tuple[Task, pd.DataFrame]] = []
+    for code in languages:
+        known = run.language(code)
+        name = known.english_name if known else code
+        found = tasks.get(code, [])
+        if not found:
+            return f"this group has no task in {name} in this run"
+        if len(found) > 1:
+            return f"this group has {len(found)} tasks in {name}, so which one to compare is not clear"
+        frame = scored_items(run, model, found[0].name, form)
+        if frame is None:
+            return f"no scores in {name} ({why_no_items(run, model, found[0].name, form)})"
+        if frame.index.has_duplicates:
+            return f"item ids of {found[0].name} are not unique, so items cannot be paired"
+        sides.append((found[0], frame))
+    (here, first), (there, second) = sides
+    if here.primary_metric != there.primary_metric:
+        return f"{here.name} is scored by {here.primary_metric} but {there.name} by {there.primary_metric}"
+    joined = first.merge(second, left_index=True, right_index=True, suffixes=("_here", "_there")).sort_index()
+    return Pair(here, there, joined) if len(joined) else "no items in common"
+
+
+def compared(
+    run: Run,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    key: tuple[str, ...],
+    clusters: list[str] | None = None,
+) -> PairedDifference:
+    """Return `paired_difference` at the level of every table, with a generator of its own.
+
+    Args:
+        run: The run, whose seed is used.
+        first: A score for each item.
+        second: The score of the same item on the other side.
+        key: What is compared, so that no two comparisons share their random numbers.
+        clusters: What items share with others; none where they stand alone.
+    """
+    return paired_difference(first, second, clusters=clusters, rng=run.rng(*key), level=1 - ALPHA)
+
+
+def as_difference(
+    estimate: Estimate,
+    p: float | None,
+    *,
+    sides: tuple[float | None, float | None] = (None, None),
+    test: str = "sign-flip",
+) -> PairedDifference:
+    """Return a difference that was made in another way in the form that tables and verdicts take.
+
+    Args:
+        estimate: The difference with its interval.
+        p: Two-sided p-value, before any correction.
+        sides: What it is the difference of: the first and the second mean.
+        test: Name of the test.
+    """
+    return replace(
+        paired_difference([], []),
+        n=estimate.n,
+        first=sides[0],
+        second=sides[1],
+        difference=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        p=p,
+        interval_method=estimate.method,
+        test_method=test,
+        reason=estimate.reason,
+    )
+
+
+def usable_clusters(clusters: pd.Series) -> list[str] | None:
+    """Return the cluster of each item; none where one of them names no cluster, so that items are taken one by one."""
+    found = list(clusters)
+    return found if found and all(c is not None for c in found) else None
