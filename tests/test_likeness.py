@@ -18,7 +18,19 @@ from evalsuite.likeness import (
     unlike_tasks,
     unlike_threads,
 )
-from evalsuite.records import Cell, Device, Kind, Model, ProfileCell, ProfileFacts, ProfileSettings, Source, digest
+from evalsuite.records import (
+    Cell,
+    CellStatus,
+    Device,
+    Kind,
+    Model,
+    ProfileCell,
+    ProfileFacts,
+    ProfileSettings,
+    PromptForm,
+    Source,
+    digest,
+)
 from tests.synthetic import language, task
 
 TASK = task("toy_eu", "eu", "toy")
@@ -27,7 +39,7 @@ MODEL = Model(
 )
 CELL = Cell(
     id="c", model="one", model_sha256=digest("one"), task="toy_eu", task_sha256=digest("t"), language="eu",
-    prompt_form="native", item_indices=(0, 1), chunk_size=2,
+    prompt_form=PromptForm.NATIVE, item_indices=(0, 1), chunk_size=2,
 )  # fmt: skip
 DEVICE = Device(
     cpu="E-1000", architecture="x86_64", cores_physical=2, cores_logical=4, ram_bytes=16 * 2**30, os="Debian 12",
@@ -42,7 +54,7 @@ def facts(**fields) -> ProfileFacts:
         "id": "p", "model": "one", "model_sha256": digest("one"), "languages": ("en", "eu"), "settings": settings,
         "texts_sha256": digest("texts"), "device": "d", "threads": 2, "threads_reason": "2 physical cores",
     }  # fmt: skip
-    return ProfileFacts(cell=ProfileCell.model_validate(cell | fields), status="done", engine=engine)
+    return ProfileFacts(cell=ProfileCell.model_validate(cell | fields), status=CellStatus.DONE, engine=engine)
 
 
 def found(unlike) -> list[tuple[str, str, str]]:
@@ -139,7 +151,9 @@ def test_a_kernel_does_not_make_another_device():
 
 
 def test_profiles_are_unlike_by_engine_requests_answers_and_threads():
-    other = facts(texts_sha256=digest("others"), engine="llama-cpp-python 0.3.37", threads=4, settings={"answer_tokens": 8})
+    other = facts(
+        texts_sha256=digest("others"), engine="llama-cpp-python 0.3.37", threads=4, settings={"answer_tokens": 8}
+    )
     told = [("engine", "llama-cpp-python 0.3.36", "llama-cpp-python 0.3.37")]
     told.append(("requests' sha256", digest("texts"), digest("others")))
     assert found(unlike_profiles(facts(), other, Kind.READING)) == told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA, MARGIN, ComparisonRow, GapRow, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, why_no_items
+from evalsuite.analysis.settling import detectable_difference, needed_items
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.corrections import holm
 from evalsuite.stats.equivalence import non_inferiority_p
 from evalsuite.stats.paired import PairedDifference, paired_difference
-from evalsuite.stats.planning import items_for_difference, items_for_margin, items_for_real, minimum_detectable
 
 __all__ = ["Paired", "comparisons", "gaps", "group_tasks", "margin_of", "pair", "scored", "verdict_of"]
 
@@ -251,38 +250,6 @@ def _row(found: _Found, p: float | None, p_margin: float | None, alpha: float) -
         reason=found.reason,
         margin=found.margin,
         p_margin=p_margin,
-        needed=_needed(found.difference, found.margin, alpha) if verdict is Verdict.INCONCLUSIVE else None,
-        detectable=_detectable(found.difference, alpha) if verdict is not None else None,
+        needed=needed_items(found.difference, found.margin, alpha) if verdict is Verdict.INCONCLUSIVE else None,
+        detectable=detectable_difference(found.difference, alpha) if verdict is not None else None,
     )
-
-
-def _needed(difference: PairedDifference, margin: float | None, alpha: float) -> int | None:
-    """Return the fewest items at which one verdict is likely; each test at the level of the correction's first step."""
-    seen = difference.difference
-    assert seen is not None
-    ways: list[int | None] = []
-    if (differing := _differing(difference)) is not None:
-        if seen:
-            ways.append(items_for_difference(abs(seen), differing, alpha=alpha))
-        if margin is not None and seen > -margin:
-            ways.append(items_for_margin(margin, differing, true_difference=seen, alpha=alpha))
-    elif difference.se:
-        deviation = difference.se * math.sqrt(difference.n)
-        if seen:
-            ways.append(items_for_real(deviation, abs(seen), alpha=alpha))
-        if margin is not None and seen > -margin:
-            ways.append(items_for_real(deviation, margin + seen, alpha=alpha, one_sided=True))
-    return min((way for way in ways if way is not None), default=None)
-
-
-def _detectable(difference: PairedDifference, alpha: float) -> float | None:
-    differing = _differing(difference)
-    return None if differing is None else minimum_detectable(difference.n, differing, alpha=alpha)
-
-
-def _differing(difference: PairedDifference) -> float | None:
-    """Return the share of items that only one side got right; none where scores are not 0 or 1, or come in clusters."""
-    if difference.only_first is None or difference.only_second is None or difference.clusters is not None:
-        return None
-    # None of few items is no promise of none: half an item is what is assumed then.
-    return max(0.5, difference.only_first + difference.only_second) / difference.n

@@ -12,9 +12,7 @@ import numpy as np
 from evalsuite.analysis.compare_rows import Effect, PairRow
 from evalsuite.analysis.gap_table import (
     Paired,
-    detectable_difference,
     margin_of,
-    needed_items,
     pair,
     scored,
     verdict_of,
@@ -22,6 +20,7 @@ from evalsuite.analysis.gap_table import (
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, why_no_items
+from evalsuite.analysis.settling import detectable_difference, needed_items
 from evalsuite.records import PromptForm
 from evalsuite.stats.corrections import holm
 from evalsuite.stats.equivalence import non_inferiority_p, tost_p

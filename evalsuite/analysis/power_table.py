@@ -7,25 +7,21 @@ from dataclasses import dataclass
 
 from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_rows import Comparison, PairRow
-from evalsuite.analysis.gap_table import differing_share
 from evalsuite.analysis.rows import ALPHA
-from evalsuite.errors import InputError
-from evalsuite.stats.intervals import wilson_bounds
-from evalsuite.stats.paired import newcombe_paired
-from evalsuite.stats.planning import (
+from evalsuite.analysis.settling import (
+    POWER,
+    POWER_BOTH,
+    differing_share,
     items_for_difference,
     items_for_margin,
     items_for_real,
-    minimum_detectable,
-    power_non_inferiority,
 )
+from evalsuite.errors import InputError
+from evalsuite.stats.intervals import wilson_bounds
+from evalsuite.stats.paired import newcombe_paired
+from evalsuite.stats.planning import minimum_detectable, power_non_inferiority
 
-__all__ = ["POWER", "PowerPlan", "PowerRow", "plan_power", "power_rows"]
-
-POWER = 0.8
-"""How often what is there is to be shown."""
-_BOTH_SIDES = (1 + POWER) / 2
-"""Power of each of two one-sided tests, so that both together have `POWER`."""
+__all__ = ["PowerPlan", "PowerRow", "plan_power", "power_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +133,7 @@ def plan_power(items: int, score: float, differing: float, margin: float, compar
 def _row(row: PairRow, alpha: float, sides: int) -> PowerRow:
     d, margin = row.difference, row.margin
     half = None if d.low is None or d.high is None else (d.high - d.low) / 2
-    power = POWER if sides == 1 else _BOTH_SIDES
+    power = POWER if sides == 1 else POWER_BOTH
     differing = differing_share(d)
     show: int | None = None
     rule_out: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from evalsuite import __version__
@@ -11,8 +12,9 @@ from evalsuite.analysis.compare_files import rows_csv
 from evalsuite.analysis.compare_rows import Comparison
 from evalsuite.analysis.compare_text import about_runs, not_compared, what_of
 from evalsuite.analysis.markdown_text import MISSING, shown, table
-from evalsuite.analysis.power_table import POWER, PowerPlan, PowerRow, power_rows
+from evalsuite.analysis.power_table import PowerPlan, PowerRow
 from evalsuite.analysis.rows import ALPHA
+from evalsuite.analysis.settling import POWER
 
 __all__ = [
     "POWER_HEADS",
@@ -92,12 +94,12 @@ def power_explained(comparison: Comparison) -> list[str]:
     ]
 
 
-def power_csv(comparison: Comparison) -> str:
+def power_csv(rows: Sequence[PowerRow]) -> str:
     """Return a row for every comparison as CSV."""
-    return rows_csv([_tidy(power) for power in power_rows(comparison)])
+    return rows_csv([_tidy(power) for power in rows])
 
 
-def power_json(comparison: Comparison) -> str:
+def power_json(comparison: Comparison, rows: Sequence[PowerRow]) -> str:
     """Return a row for every comparison as JSON, under a header that says what they are of."""
     header = {
         "by": comparison.by.value,
@@ -108,15 +110,14 @@ def power_json(comparison: Comparison) -> str:
         "tests": comparison.pairs_family.size,
         "family": comparison.pairs_family.told,
     }
-    rows = [_tidy(power) for power in power_rows(comparison)]
-    return json.dumps({"header": header, "rows": rows}, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps({"header": header, "rows": [_tidy(power) for power in rows]}, ensure_ascii=False, indent=2) + "\n"
 
 
-def power_markdown(comparison: Comparison) -> str:
+def power_markdown(comparison: Comparison, rows: Sequence[PowerRow]) -> str:
     """Return what the items of a run can show as a Markdown document."""
-    rows = [power_cells(power) for power in power_rows(comparison) if power.row.verdict is not None]
+    cells = [power_cells(power) for power in rows if power.row.verdict is not None]
     parts = [f"# What the items can show, by {comparison.by.value}"]
-    parts += ["\n".join(f"- {line}" for line in about_runs(comparison)), table(POWER_HEADS, rows, left=3)]
+    parts += ["\n".join(f"- {line}" for line in about_runs(comparison)), table(POWER_HEADS, cells, left=3)]
     return "\n\n".join([*parts, *power_explained(comparison), *not_compared(comparison.pairs)]) + "\n"
 
 

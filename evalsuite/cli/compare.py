@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evalsuite.analysis.compare_axis import Axis
-from evalsuite.cli.common import names, told
+from evalsuite.cli.common import console, names, told
 from evalsuite.cli.output import Format, FormatOption, OutOption, deliver
 from evalsuite.cli.shares import read_share
 from evalsuite.errors import InputError
@@ -69,7 +69,8 @@ def command(
         )
     limit = None if margin is None else read_share(margin, "--margin")
     part = Part(*(None if given is None else tuple(names(given)) for given in (tasks, langs, models)))
-    found = compare([load_run(run) for run in runs], by, part=part, reference=reference, margin=limit, force=force)
+    with console.status("comparing"):
+        found = compare([load_run(run) for run in runs], by, part=part, reference=reference, margin=limit, force=force)
     texts = {
         Format.CSV: lambda: comparison_csv(found),
         Format.JSON: lambda: comparison_json(found),

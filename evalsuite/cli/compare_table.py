@@ -21,7 +21,7 @@ from evalsuite.analysis.compare_text import (
     time_cells,
     time_lines,
 )
-from evalsuite.analysis.power_table import PowerRow, power_rows
+from evalsuite.analysis.power_table import PowerRow
 from evalsuite.analysis.power_text import POWER_HEADS, power_cells, power_explained, power_lines
 from evalsuite.cli.output import WIDE
 
@@ -51,15 +51,15 @@ def show_comparison(comparison: Comparison) -> None:
         console.print(line)
 
 
-def show_power(comparison: Comparison) -> None:
+def show_power(comparison: Comparison, rows: Sequence[PowerRow]) -> None:
     """Print what the items of each comparison of a run can show to standard output."""
     console = Console(highlight=False, markup=False, emoji=False)
     for line in about_runs(comparison):
         console.print(line)
-    rows = [power for power in power_rows(comparison) if power.row.verdict is not None]
+    compared = [power for power in rows if power.row.verdict is not None]
     title = f"what the items can show, by {comparison.by.value}"
-    if rows:
-        _show(console, title, rows, POWER_HEADS, (power_cells, power_lines), lambda power: power.row.group)
+    if compared:
+        _show(console, title, compared, POWER_HEADS, (power_cells, power_lines), lambda power: power.row.group)
     for line in (*power_explained(comparison), *not_compared(comparison.pairs)):
         console.print(line)
 

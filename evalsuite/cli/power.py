@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.analysis.compare_axis import Axis
-from evalsuite.cli.common import names, told
+from evalsuite.cli.common import console, names, told
 from evalsuite.cli.output import Format, FormatOption, OutOption, deliver
 from evalsuite.cli.shares import read_share
 from evalsuite.errors import InputError
@@ -119,16 +119,19 @@ def _of_run(
     from evalsuite.analysis.compare import compare
     from evalsuite.analysis.load import load_run
     from evalsuite.analysis.narrow import Part
+    from evalsuite.analysis.power_table import power_rows
     from evalsuite.analysis.power_text import power_csv, power_json, power_markdown
     from evalsuite.cli.compare_table import show_power
 
-    found = compare([load_run(run)], by, part=Part(*part), reference=reference, margin=margin)
+    with console.status("counting what would settle each comparison"):
+        found = compare([load_run(run)], by, part=Part(*part), reference=reference, margin=margin)
+        rows = power_rows(found)
     texts = {
-        Format.CSV: lambda: power_csv(found),
-        Format.JSON: lambda: power_json(found),
-        Format.MARKDOWN: lambda: power_markdown(found),
+        Format.CSV: lambda: power_csv(rows),
+        Format.JSON: lambda: power_json(found, rows),
+        Format.MARKDOWN: lambda: power_markdown(found, rows),
     }
-    deliver(*output, texts, lambda: show_power(found))
+    deliver(*output, texts, lambda: show_power(found, rows))
 
 
 def _of_plan(plan: PowerPlan, form: Format | None, out: Path | None) -> None:

@@ -38,7 +38,9 @@ def test_large_samples_are_scipys_normal_approximation():
 
 def test_ties_are_taken_into_account_and_equal_values_differ_in_nothing():
     first, second = [1, 1, 2, 2, 3, 3], [2, 2, 3, 3, 4, 4]
-    assert rank_sum_p(first, second) == pytest.approx(scipy_stats.mannwhitneyu(first, second, method="asymptotic").pvalue)
+    assert rank_sum_p(first, second) == pytest.approx(
+        scipy_stats.mannwhitneyu(first, second, method="asymptotic").pvalue
+    )
     assert rank_sum_p([2.0, 2.0], [2.0, 2.0, 2.0]) == 1.0
 
 
