@@ -15,7 +15,7 @@ from evalsuite.analysis.rows import Scale
 from evalsuite.analysis.score_table import scale_of
 from evalsuite.gate.fixes import run_fix
 from evalsuite.gate.quality import CellItems, cell_items, limit_of, more_items, run_name
-from evalsuite.gate.rows import Outcome, Test, Unit, missing
+from evalsuite.gate.rows import Outcome, RuleTest, Unit, missing
 from evalsuite.gate.scope import Scope
 from evalsuite.records import Task
 from evalsuite.stats.equivalence import non_inferiority_p
@@ -28,7 +28,7 @@ __all__ = ["gap_tests"]
 _RULE = "maximum_gap"
 
 
-def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Test]:
+def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[RuleTest]:
     """Yield the test of each task's gap of one model in one language; the reference itself has none.
 
     Raises:
@@ -51,7 +51,7 @@ def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Tes
         yield replace(made, task=task.name, unit=unit, limit=-margin)
 
 
-def _test(run: Run, scope: Scope, model: str, task: Task, reference: str, margin: float) -> Test:
+def _test(run: Run, scope: Scope, model: str, task: Task, reference: str, margin: float) -> RuleTest:
     other = _reference_task(run, task, reference)
     if isinstance(other, str):
         return missing(_RULE, other, fix=run_fix(model, run_name(task), task.language, reference))
@@ -72,11 +72,11 @@ def _test(run: Run, scope: Scope, model: str, task: Task, reference: str, margin
     return replace(test, fix=more_items(model, task, test.needed))
 
 
-def _of_reference(run: Run, scope: Scope, model: str, task: Task) -> Test:
+def _of_reference(run: Run, scope: Scope, model: str, task: Task) -> RuleTest:
     items = cell_items(run, scope, model, task)
     if isinstance(items, str):
         return missing(_RULE, f"no scores: {items}", task=task.name, fix=run_fix(model, run_name(task), task.language))
-    return Test(_RULE, task.name, outcome=Outcome.GO, told="this is the reference language", n=len(items.frame))
+    return RuleTest(_RULE, task.name, outcome=Outcome.GO, told="this is the reference language", n=len(items.frame))
 
 
 def _reference_task(run: Run, task: Task, reference: str) -> Task | str:
@@ -119,7 +119,7 @@ def _compared(
     confidence: float,
     rng: np.random.Generator,
     reference: str,
-) -> Test:
+) -> RuleTest:
     """Return the test of non-inferiority, and its other side: both are of one statistic, so that their p add up to 1."""
     level = 2 * confidence - 1
     found = paired_difference(first, second, clusters=clusters, rng=rng, level=level)
@@ -132,7 +132,7 @@ def _compared(
         # The interval that decides as the test does.
         low, high = tango_interval(found.only_first, found.only_second, found.n, level)
         method = "Tango's score test"
-    return Test(
+    return RuleTest(
         rule=_RULE,
         value=found.difference,
         low=low,
