@@ -256,10 +256,10 @@ def _statistics(tables: Tables, text: Text) -> tuple[str, ...]:
     differences = [*(r.difference for r in tables.gaps), *(r.difference for r in tables.comparisons)]
     used |= {d.interval_method for d in differences} | {d.test_method for d in differences}
     used |= {r.ratio.method for r in tables.tokens if r.ratio.value is not None}
-    keys = {"wilson": "wilson", "bootstrap": "bootstrap", "newcombe": "newcombe", "mcnemar": "mcnemar"}
+    keys = {"wilson": "wilson", "skew-t": "skewt", "newcombe": "newcombe", "mcnemar": "mcnemar", "t": "t"}
     keys |= {"sign-flip": "signflip", "ratio": "ratio"}
     said = [text(f"method.{key}") for method, key in keys.items() if method in used]
-    if used & {"cluster bootstrap", "wilson of clusters"}:
+    if any(method.endswith(", clusters") for method in used):
         said.append(text("method.clusters"))
     rows = {"wordings": tables.wordings, "orders": tables.orders, "corpus": tables.translations}
     said += [text(f"method.{key}") for key, found in rows.items() if found]
