@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from evalsuite.gate import GateResult, Inputs, hold, load_policy, open_runs
-from evalsuite.gate.rows import Decision, Finding
+from evalsuite.gate.rows import Decision
 from evalsuite.records import Cell, Record
 from tests.synthetic import Plan, build_run
 from tests.synthetic_profile import DevicePlan, build_profiles
@@ -94,8 +94,8 @@ def decision(result: GateResult, language: str, model: str = MODEL, use_case: st
     return next(found for found in rollout.decisions if found.model == model)
 
 
-def finding(result: GateResult, rule: str, language: str, model: str = MODEL, use_case: str = "Sorting") -> Finding:
-    """Return what came of a rule; there is one of it."""
+def finding(result: GateResult, rule: str, language: str, model: str = MODEL, use_case: str = "Sorting") -> Any:
+    """Return what came of a rule (a `Finding`); there is one of it."""
     found = [one for one in decision(result, language, model, use_case).findings if one.test.rule == rule]
     assert len(found) == 1, [one.test.rule for one in decision(result, language, model, use_case).findings]
     return found[0]

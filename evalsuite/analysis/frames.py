@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pandas as pd
 
+from evalsuite.analysis.gap_rows import Part
 from evalsuite.stats.energy import Quantity
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.paired import PairedDifference
@@ -51,6 +52,13 @@ def _columns(row_type: type) -> tuple[_Column, ...]:
 
 
 def _of_field(name: str, hint: Any) -> Iterator[_Column]:
+    if get_origin(hint) is Part:
+        found = _through(attrgetter(name), attrgetter("found"))
+        inner = _dataclass_in(get_args(hint)[0])
+        if inner is not None:
+            yield from ((f"{name}_{column}", _through(found, get)) for column, get in _columns(inner))
+        yield f"{name}_reason", _inside(name, "reason")
+        return
     kind = _dataclass_in(hint)
     if kind is None:
         if not _holds_rows(hint):
@@ -61,8 +69,7 @@ def _of_field(name: str, hint: Any) -> Iterator[_Column]:
         yield from ((f"{name}_{part}", _inside(name, part)) for part in _PARTS[kind])
         return
     before = "" if kind is PairedDifference and name == "difference" else f"{name}_"
-    for inner, read in _columns(kind):
-        yield f"{before}{inner}", _through(attrgetter(name), read)
+    yield from ((f"{before}{column}", _through(attrgetter(name), get)) for column, get in _columns(kind))
 
 
 def _inside(name: str, part: str) -> Callable[[Any], Any]:

@@ -234,7 +234,7 @@ def _explains(whole: PairedDifference, among: PairedDifference) -> Explains | No
 
 
 def _options(pair: Pair) -> Part[OptionBias]:
-    columns = ("choices", "target", "prediction", "n_choices")
+    columns = ("choices", "target", "right", "prediction", "n_choices")
     here, there = (
         answer_spread(pair.items[[f"{c}_{side}" for c in columns]].set_axis(list(columns), axis=1))
         for side in ("here", "there")

@@ -90,7 +90,6 @@ def _row(
     model, task, form = key
     here = texts[task.name]
     why = why_no_items(run, model, task.name, form) if here is None else None
-    rng = run.rng("parity", model, task.name, form.value)
     return ParityRow(
         model=model,
         task=task.name,
@@ -101,8 +100,8 @@ def _row(
         items=0 if here is None else len(here),
         bits_per_byte=_per(here, "bytes", why),
         bits_per_char=_per(here, "chars", why),
-        bits_per_item=_mean(here, "bits", rng, why),
-        tokens_per_item=_mean(here, "tokens", rng, why),
+        bits_per_item=_mean(here, "bits", why),
+        tokens_per_item=_mean(here, "tokens", why),
         parity=_against(reference, texts, here, "bits", why),
         token_tax=_against(reference, texts, here, "tokens", why),
         reason=why,
@@ -145,7 +144,7 @@ def _per(here: pd.DataFrame | None, size: str, why: str | None) -> Estimate:
     return ratio_of_means(here["bits"].to_numpy(), here[size].to_numpy(), level=1 - ALPHA)
 
 
-def _mean(here: pd.DataFrame | None, what: str, rng: np.random.Generator, why: str | None) -> Estimate:
+def _mean(here: pd.DataFrame | None, what: str, why: str | None) -> Estimate:
     values = np.empty(0) if here is None else here[what].dropna().to_numpy(dtype=np.float64)
     if not values.size:
         return _missing(why or _UNCOUNTED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evalsuite.gate.decide import hold
 from evalsuite.gate.inputs import Inputs, open_runs
 from evalsuite.gate.policy import Policy, example_policy, load_policy
-from evalsuite.gate.rows import Decision, Finding, GateResult, Outcome, Rollout, Test, UseCaseResult
+from evalsuite.gate.rows import Decision, Finding, GateResult, Outcome, Rollout, RuleTest, UseCaseResult
 
 __all__ = [
     "Decision",
@@ -15,7 +15,7 @@ __all__ = [
     "Outcome",
     "Policy",
     "Rollout",
-    "Test",
+    "RuleTest",
     "UseCaseResult",
     "example_policy",
     "hold",

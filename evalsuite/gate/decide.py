@@ -24,7 +24,7 @@ from evalsuite.gate.rows import (
     GateResult,
     Outcome,
     Rollout,
-    Test,
+    RuleTest,
     UseCaseResult,
     missing,
     worst,
@@ -43,7 +43,7 @@ class _Case:
     scope: Scope
     language: str
     model: str
-    tests: tuple[Test, ...]
+    tests: tuple[RuleTest, ...]
 
     @property
     def p_go(self) -> float | None:
@@ -106,7 +106,7 @@ def _replies(scopes: Iterable[Scope], run: Run) -> Replies:
     return {(row.model, row.task, row.form): row for row in written_answers(run)}
 
 
-def _tests(scope: Scope, model: str, language: str, seen: Seen, replies: Replies) -> Iterator[Test]:
+def _tests(scope: Scope, model: str, language: str, seen: Seen, replies: Replies) -> Iterator[RuleTest]:
     run = seen.inputs.run
     if set(scope.use_case.rules_of(language).asked) & set(SCORE_RULES):
         for name in scope.lacking[language]:
@@ -164,7 +164,7 @@ def _judged(family: Sequence[_Case], policy: Policy) -> Iterator[Decision]:
         )
 
 
-def _finding(test: Test, p_no_go: float | None, policy: Policy) -> Finding:
+def _finding(test: RuleTest, p_no_go: float | None, policy: Policy) -> Finding:
     if test.outcome is not None:
         outcome = test.outcome
     elif test.p_go is not None and test.p_go <= policy.alpha:

@@ -14,7 +14,7 @@ from evalsuite.analysis.profiles import Profile
 from evalsuite.errors import InputError, StoreError
 from evalsuite.gate.fixes import Fix, advice, profile_fix
 from evalsuite.gate.policy import SCORE_RULES
-from evalsuite.gate.rows import Outcome, Test, Unit, missing
+from evalsuite.gate.rows import Outcome, RuleTest, Unit, missing
 from evalsuite.gate.scope import Scope
 from evalsuite.records import CellStatus, Device, ProfileFacts, ReadingLabel
 from evalsuite.stats.one_sample import items_for_share, quantile_against
@@ -63,7 +63,7 @@ def _named(device: Device) -> str:
     return f"{device.cpu}, {device.ram_bytes / 2**30:.0f} GiB, fingerprint {device.fingerprint}"
 
 
-def device_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Test]:
+def device_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[RuleTest]:
     """Yield the tests of all rules that need a profile, of one model in one language.
 
     Raises:
@@ -108,7 +108,7 @@ def _why_none(run: Run, profile: Profile | None, model: str, language: str) -> s
 # --- time
 
 
-def _time_test(rule: str, scope: Scope, profile: Profile, language: str, limit: float) -> Test:
+def _time_test(rule: str, scope: Scope, profile: Profile, language: str, limit: float) -> RuleTest:
     kind = scope.use_case.requests
     assert kind is not None
     rows = profile.timed(language, kind)[0]
@@ -120,7 +120,7 @@ def _time_test(rule: str, scope: Scope, profile: Profile, language: str, limit: 
     found = quantile_against(times, _P95, limit, confidence=confidence)
     within = sum(one <= limit for one in times) / len(times)
     needed = items_for_share(within, _P95, alpha=1 - confidence)
-    return Test(
+    return RuleTest(
         rule=rule,
         value=found.value,
         low=found.low,
@@ -146,7 +146,7 @@ def _rounds(profile: Profile, requests: int, needed: int | None) -> int | None:
 # --- memory
 
 
-def _memory_test(scope: Scope, profile: Profile, limit: float) -> Test:
+def _memory_test(scope: Scope, profile: Profile, limit: float) -> RuleTest:
     model = profile.facts.cell.model
     row = next(iter(memory([profile])), None)
     fix = advice(f"profile {model} on a system that lets memory be limited (`evalsuite doctor` says whether it does)")
@@ -155,7 +155,7 @@ def _memory_test(scope: Scope, profile: Profile, limit: float) -> Test:
     need = row.needed / _MIB
     context = f" with a context of {row.context} tokens" if row.context else ""
     told = f"needs {need:.0f} MiB{context} ({row.basis})"
-    test = Test("memory_mib", value=need, method="proven" if row.proven else "observed peak", told=told)
+    test = RuleTest("memory_mib", value=need, method="proven" if row.proven else "observed peak", told=told)
     if need > limit:
         return replace(test, outcome=Outcome.NO_GO, fix=None)
     if _needs_more(profile.facts):
@@ -175,7 +175,7 @@ def _needs_more(facts: ProfileFacts) -> bool:
 # --- energy
 
 
-def _energy_test(scope: Scope, profile: Profile, language: str, limit: float) -> Test:
+def _energy_test(scope: Scope, profile: Profile, language: str, limit: float) -> RuleTest:
     from scipy import stats
 
     row = _energy_row(scope, profile, language)
@@ -185,7 +185,7 @@ def _energy_test(scope: Scope, profile: Profile, language: str, limit: float) ->
         fix = advice(row.fix) if row and row.fix else _command(scope, model, language)
         return missing("energy_j", reason or "", fix=fix)
     value, u = row.gross.value, row.gross.u
-    test = Test("energy_j", value=value, n=row.requests, of="requests", method=f"{row.label}, {row.scope}")
+    test = RuleTest("energy_j", value=value, n=row.requests, of="requests", method=f"{row.label}, {row.scope}")
     if row.label not in scope.evidence.energy_labels:
         told = f"the figure is {row.label} ({row.scope}); the policy accepts {', '.join(scope.evidence.energy_labels)}"
         fix = _command(scope, model, language, "with --meter")

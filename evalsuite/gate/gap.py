@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evalsuite.analysis.gap_table import group_tasks
+from evalsuite.analysis.gap_table import Paired, group_tasks, pair
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import Scale
 from evalsuite.analysis.score_table import scale_of
 from evalsuite.gate.fixes import run_fix
-from evalsuite.gate.quality import CellItems, cell_items, limit_of, more_items, run_name
-from evalsuite.gate.rows import Outcome, Test, Unit, missing
+from evalsuite.gate.quality import cell_items, limit_of, more_items, run_name
+from evalsuite.gate.rows import Outcome, RuleTest, Unit, missing
 from evalsuite.gate.scope import Scope
 from evalsuite.records import Task
 from evalsuite.stats.equivalence import non_inferiority_p
@@ -28,7 +27,7 @@ __all__ = ["gap_tests"]
 _RULE = "maximum_gap"
 
 
-def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Test]:
+def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[RuleTest]:
     """Yield the test of each task's gap of one model in one language; the reference itself has none.
 
     Raises:
@@ -51,7 +50,7 @@ def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Tes
         yield replace(made, task=task.name, unit=unit, limit=-margin)
 
 
-def _test(run: Run, scope: Scope, model: str, task: Task, reference: str, margin: float) -> Test:
+def _test(run: Run, scope: Scope, model: str, task: Task, reference: str, margin: float) -> RuleTest:
     other = _reference_task(run, task, reference)
     if isinstance(other, str):
         return missing(_RULE, other, fix=run_fix(model, run_name(task), task.language, reference))
@@ -64,19 +63,20 @@ def _test(run: Run, scope: Scope, model: str, task: Task, reference: str, margin
             )
         sides.append(items)
     here, there = sides
-    pairs = _pairs(here, there)
-    if isinstance(pairs, str):
-        return missing(_RULE, pairs, fix=run_fix(model, run_name(task), task.language, reference))
+    pairs = pair(here.frame, there.frame)
+    if pairs is None or not pairs.ids:
+        told = "item ids are not unique, so items cannot be paired" if pairs is None else "no items in common"
+        return missing(_RULE, told, fix=run_fix(model, run_name(task), task.language, reference))
     rng = run.rng("gate", model, task.name, other.name, scope.form.value)
-    test = _compared(*pairs, margin=margin, confidence=scope.policy.confidence, rng=rng, reference=reference)
+    test = _compared(pairs, margin, confidence=scope.policy.confidence, rng=rng, reference=reference)
     return replace(test, fix=more_items(model, task, test.needed))
 
 
-def _of_reference(run: Run, scope: Scope, model: str, task: Task) -> Test:
+def _of_reference(run: Run, scope: Scope, model: str, task: Task) -> RuleTest:
     items = cell_items(run, scope, model, task)
     if isinstance(items, str):
         return missing(_RULE, f"no scores: {items}", task=task.name, fix=run_fix(model, run_name(task), task.language))
-    return Test(_RULE, task.name, outcome=Outcome.GO, told="this is the reference language", n=len(items.frame))
+    return RuleTest(_RULE, task.name, outcome=Outcome.GO, told="this is the reference language", n=len(items.frame))
 
 
 def _reference_task(run: Run, task: Task, reference: str) -> Task | str:
@@ -94,34 +94,10 @@ def _reference_task(run: Run, task: Task, reference: str) -> Task | str:
     return other
 
 
-_Pairs = tuple[NDArray[np.float64], NDArray[np.float64], "list[str] | None"]
-
-
-def _pairs(here: CellItems, there: CellItems) -> _Pairs | str:
-    """Return the scores of the items that both sides have, with their clusters, or why there are none."""
-    if here.frame.index.has_duplicates or there.frame.index.has_duplicates:
-        return "item ids are not unique, so items cannot be paired"
-    # Sorted, so that no draw depends on the order in which items were scored.
-    ids = here.frame.index.intersection(there.frame.index).sort_values()
-    if not len(ids):
-        return "no items in common"
-    first, second = here.frame.loc[ids], there.frame.loc[ids]
-    clusters = list(first["cluster"]) if here.clusters is not None else None
-    return first["score"].to_numpy(np.float64), second["score"].to_numpy(np.float64), clusters
-
-
-def _compared(
-    first: NDArray[np.float64],
-    second: NDArray[np.float64],
-    clusters: list[str] | None,
-    *,
-    margin: float,
-    confidence: float,
-    rng: np.random.Generator,
-    reference: str,
-) -> Test:
+def _compared(pairs: Paired, margin: float, *, confidence: float, rng: np.random.Generator, reference: str) -> RuleTest:
     """Return the test of non-inferiority, and its other side: both are of one statistic, so that their p add up to 1."""
-    level = 2 * confidence - 1
+    level, clusters = 2 * confidence - 1, pairs.clusters
+    first, second = pairs.first, pairs.second
     found = paired_difference(first, second, clusters=clusters, rng=rng, level=level)
     assert found.difference is not None
     # Scores of a wider scale may happen to be 0 and 1 only; such a margin then is no difference of shares.
@@ -132,7 +108,7 @@ def _compared(
         # The interval that decides as the test does.
         low, high = tango_interval(found.only_first, found.only_second, found.n, level)
         method = "Tango's score test"
-    return Test(
+    return RuleTest(
         rule=_RULE,
         value=found.difference,
         low=low,

@@ -13,7 +13,7 @@ from evalsuite.gate.fixes import Fix, advice, profile_fix, run_fix
 from evalsuite.gate.inputs import Inputs
 from evalsuite.gate.policy import SCORE_RULES
 from evalsuite.gate.quality import CellItems, cell_items, run_name
-from evalsuite.gate.rows import Outcome, Test, demand
+from evalsuite.gate.rows import Outcome, RuleTest, demand
 from evalsuite.gate.scope import Scope
 from evalsuite.records import CellStatus, Task
 
@@ -38,7 +38,7 @@ class Seen:
     as_of: datetime
 
 
-def evidence_tests(scope: Scope, model: str, language: str, seen: Seen) -> Iterator[Test]:
+def evidence_tests(scope: Scope, model: str, language: str, seen: Seen) -> Iterator[RuleTest]:
     """Yield what the evidence for one model in one language must show, and whether it does."""
     asked = scope.use_case.rules_of(language).asked
     if any(rule in SCORE_RULES for rule in asked):
@@ -55,9 +55,9 @@ def evidence_tests(scope: Scope, model: str, language: str, seen: Seen) -> Itera
         yield _spot_check(scope, model, language, seen.inputs)
 
 
-def _of_scores(scope: Scope, model: str, task: Task, items: CellItems, seen: Seen) -> Iterator[Test]:
+def _of_scores(scope: Scope, model: str, task: Task, items: CellItems, seen: Seen) -> Iterator[RuleTest]:
     evidence, n = scope.evidence, len(items.frame)
-    here = Test("", task.name, n=n)
+    here = RuleTest("", task.name, n=n)
     again = run_fix(model, run_name(task), task.language)
     more = replace(again, text="with a larger --limit, or none")
     if evidence.least_items is not None:
@@ -84,15 +84,15 @@ def _of_scores(scope: Scope, model: str, task: Task, items: CellItems, seen: See
         yield _age(here, "scores", result.cell.id, evidence.oldest_days, seen, again)
 
 
-def _of_profile(scope: Scope, profile: Profile, language: str, seen: Seen) -> Iterator[Test]:
+def _of_profile(scope: Scope, profile: Profile, language: str, seen: Seen) -> Iterator[RuleTest]:
     evidence, model = scope.evidence, profile.facts.cell.model
     again = profile_fix(model, language)
     kind = scope.use_case.requests
     if evidence.device is not None:
-        yield demand("device", Test("", outcome=Outcome.GO, told=f"measured on {profile.device.cpu}"))
+        yield demand("device", RuleTest("", outcome=Outcome.GO, told=f"measured on {profile.device.cpu}"))
     if kind is not None:
         rows, _, disturbed = profile.timed(language, kind)
-        here = Test("", n=len(rows), of="requests")
+        here = RuleTest("", n=len(rows), of="requests")
         if evidence.least_requests is not None:
             told = f"{len(rows)} timed requests; the policy asks for at least {evidence.least_requests}"
             enough = len(rows) >= evidence.least_requests
@@ -103,10 +103,10 @@ def _of_profile(scope: Scope, profile: Profile, language: str, seen: Seen) -> It
                 "undisturbed", _judged(here, not disturbed, told, replace(again, text="on an idle, cool device"))
             )
     if evidence.oldest_days is not None:
-        yield _age(Test(""), "profile", profile.facts.cell.id, evidence.oldest_days, seen, again)
+        yield _age(RuleTest(""), "profile", profile.facts.cell.id, evidence.oldest_days, seen, again)
 
 
-def _age(here: Test, what: str, cell: str, oldest: float, seen: Seen, fix: Fix) -> Test:
+def _age(here: RuleTest, what: str, cell: str, oldest: float, seen: Seen, fix: Fix) -> RuleTest:
     days = (seen.as_of - seen.inputs.of_cell[cell].created).total_seconds() / _SECONDS_A_DAY
     told = f"the run with these {what} is {days:.0f} days old; the policy asks for at most {oldest:g}"
     if days < -1:
@@ -115,7 +115,7 @@ def _age(here: Test, what: str, cell: str, oldest: float, seen: Seen, fix: Fix) 
     return demand(f"oldest_days.{what}", _judged(made, -1 <= days <= oldest, told, fix))
 
 
-def _spot_check(scope: Scope, model: str, language: str, inputs: Inputs) -> Test:
+def _spot_check(scope: Scope, model: str, language: str, inputs: Inputs) -> RuleTest:
     """Return whether a check on the device that the policy is about scored the items of these tasks again, and all held."""
     wanted = scope.evidence.device
     where = f" on {wanted}" if wanted else ""
@@ -133,7 +133,7 @@ def _spot_check(scope: Scope, model: str, language: str, inputs: Inputs) -> Test
             told = f"a spot check{where} found answers that differ: {len(total.flipped)} clear items of {n}"
             return demand(
                 "spot_check",
-                Test(
+                RuleTest(
                     "",
                     n=n,
                     outcome=Outcome.INCONCLUSIVE,
@@ -143,14 +143,14 @@ def _spot_check(scope: Scope, model: str, language: str, inputs: Inputs) -> Test
             )
         if bad:
             told = f"a spot check{where} could not compare all items of {', '.join(bad)}"
-            return demand("spot_check", Test("", n=n, outcome=Outcome.INCONCLUSIVE, told=told, fix=fix))
+            return demand("spot_check", RuleTest("", n=n, outcome=Outcome.INCONCLUSIVE, told=told, fix=fix))
         told = f"a spot check on {table.check.device.cpu} found that the scores hold"
-        return demand("spot_check", Test("", n=n, outcome=Outcome.GO, told=told))
+        return demand("spot_check", RuleTest("", n=n, outcome=Outcome.GO, told=told))
     told = f"no spot check{where} of these tasks"
-    return demand("spot_check", Test("", outcome=Outcome.INCONCLUSIVE, told=told, fix=fix))
+    return demand("spot_check", RuleTest("", outcome=Outcome.INCONCLUSIVE, told=told, fix=fix))
 
 
-def _judged(test: Test, kept: bool, told: str, fix: Fix) -> Test:  # noqa: FBT001  # a private builder
+def _judged(test: RuleTest, kept: bool, told: str, fix: Fix) -> RuleTest:  # noqa: FBT001  # a private builder
     """Return a demand that is met, or not."""
     outcome = Outcome.GO if kept else Outcome.INCONCLUSIVE
     return replace(test, outcome=outcome, told=told, fix=None if kept else fix)

@@ -16,7 +16,7 @@ from evalsuite.analysis.score_table import scale_of, why_no_items
 from evalsuite.errors import InputError
 from evalsuite.gate.amounts import Amount
 from evalsuite.gate.fixes import Fix, advice, run_fix
-from evalsuite.gate.rows import Test, Unit, missing
+from evalsuite.gate.rows import RuleTest, Unit, missing
 from evalsuite.gate.scope import Scope
 from evalsuite.records import CellStatus, Task
 from evalsuite.stats.one_sample import Against, items_to_settle, mean_against, share_against
@@ -66,7 +66,7 @@ def cell_items(run: Run, scope: Scope, model: str, task: Task) -> CellItems | st
     return CellItems(known, len(frame) - len(known))
 
 
-def score_tests(run: Run, scope: Scope, model: str, language: str, replies: Replies) -> Iterator[Test]:
+def score_tests(run: Run, scope: Scope, model: str, language: str, replies: Replies) -> Iterator[RuleTest]:
     """Yield the tests of all rules on scores of one model in one language, but for gaps.
 
     Raises:
@@ -82,7 +82,9 @@ def score_tests(run: Run, scope: Scope, model: str, language: str, replies: Repl
             yield from _language_test(scope, model, task, replies, rules.wrong_language_share.value)
 
 
-def _score_test(rule: str, run: Run, scope: Scope, model: str, task: Task, items: CellItems | str) -> Iterator[Test]:
+def _score_test(
+    rule: str, run: Run, scope: Scope, model: str, task: Task, items: CellItems | str
+) -> Iterator[RuleTest]:
     scale = scale_of(run, run.group_of(task.name))
     unit = Unit.SHARE if scale is Scale.SHARE else Unit.RAW
     if rule == "above_chance":
@@ -101,7 +103,7 @@ def _score_test(rule: str, run: Run, scope: Scope, model: str, task: Task, items
     confidence = scope.policy.confidence
     found = mean_against(items.scores, limit, clusters=items.clusters, confidence=confidence)
     needed = _needed(found, found.p_above, limit, confidence)
-    yield Test(
+    yield RuleTest(
         rule=rule,
         task=task.name,
         unit=unit,
@@ -168,7 +170,7 @@ def more_items(model: str, task: Task, needed: int | None) -> Fix | None:
     return run_fix(model, run_name(task), task.language, text="with a larger --limit, or none")
 
 
-def _language_test(scope: Scope, model: str, task: Task, replies: Replies, limit: float) -> Iterator[Test]:
+def _language_test(scope: Scope, model: str, task: Task, replies: Replies, limit: float) -> Iterator[RuleTest]:
     if task.output_type != "generate_until":
         return
     rule = "wrong_language_share"
@@ -182,7 +184,7 @@ def _language_test(scope: Scope, model: str, task: Task, replies: Replies, limit
     confidence = scope.policy.confidence
     found = share_against(round(share.value * share.n), share.n, limit, confidence=confidence)
     needed = _needed(found, found.p_below, limit, confidence)
-    yield Test(
+    yield RuleTest(
         rule=rule,
         task=task.name,
         limit=limit,

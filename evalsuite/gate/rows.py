@@ -21,7 +21,7 @@ __all__ = [
     "GateResult",
     "Outcome",
     "Rollout",
-    "Test",
+    "RuleTest",
     "Unit",
     "UseCaseResult",
     "demand",
@@ -57,7 +57,7 @@ class Unit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class RuleTest:
     """One rule held against the evidence; before any correction."""
 
     rule: str
@@ -93,7 +93,7 @@ class Test:
 class Finding:
     """What came of one test."""
 
-    test: Test
+    test: RuleTest
     outcome: Outcome
     p_no_go_holm: float | None
     """Corrected over all rules of the family; the same as the test's where nothing is corrected."""
@@ -186,11 +186,13 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
     return next((one for one in Outcome if one in found), Outcome.INCONCLUSIVE)
 
 
-def missing(rule: str, told: str, *, task: str | None = None, unit: Unit = Unit.SHARE, fix: Fix | None = None) -> Test:
+def missing(
+    rule: str, told: str, *, task: str | None = None, unit: Unit = Unit.SHARE, fix: Fix | None = None
+) -> RuleTest:
     """Return a test without evidence."""
-    return Test(rule, task, unit, outcome=Outcome.INCONCLUSIVE, told=told, fix=fix)
+    return RuleTest(rule, task, unit, outcome=Outcome.INCONCLUSIVE, told=told, fix=fix)
 
 
-def demand(name: str, test: Test) -> Test:
+def demand(name: str, test: RuleTest) -> RuleTest:
     """Return a test as one of a demand on the evidence."""
     return replace(test, rule=f"{EVIDENCE}.{name}")

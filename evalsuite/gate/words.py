@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from evalsuite.gate.policy import Policy
-from evalsuite.gate.rows import EVIDENCE, Finding, Outcome, Test, Unit
+from evalsuite.gate.rows import EVIDENCE, Finding, Outcome, RuleTest, Unit
 
 __all__ = ["amount", "decision_sentence", "sentence"]
 
@@ -35,7 +35,7 @@ def amount(value: float | None, unit: Unit) -> str:
     return f"{value:.4g} {unit.value}"
 
 
-def sentence(test: Test, outcome: Outcome, policy: Policy) -> str:
+def sentence(test: RuleTest, outcome: Outcome, policy: Policy) -> str:
     """Return what came of a test, in one sentence or two."""
     if test.outcome is not None:
         return test.told + (_against(test) if test.value is not None else "")
@@ -58,7 +58,7 @@ def sentence(test: Test, outcome: Outcome, policy: Policy) -> str:
     return f"{_seen(test)}; the true value may lie {_range(test)}, on either side of {limit}{_settle(test)}"
 
 
-def _seen(test: Test) -> str:
+def _seen(test: RuleTest) -> str:
     count = f" ({test.n:,} {test.of})" if test.n is not None else ""
     if test.rule == "maximum_gap":
         return f"{amount(test.value, test.unit)}{count}"
@@ -68,17 +68,17 @@ def _seen(test: Test) -> str:
     return f"{subject} {amount(test.value, test.unit)}{count}"
 
 
-def _limit(test: Test) -> str:
+def _limit(test: RuleTest) -> str:
     if test.rule == "above_chance":
         return f"the limit, guessing ({amount(test.limit, test.unit)})"
     return f"the limit of {amount(test.limit, test.unit)}"
 
 
-def _against(test: Test) -> str:
+def _against(test: RuleTest) -> str:
     return "" if test.limit is None else f"; the limit is {amount(test.limit, test.unit)}"
 
 
-def _range(test: Test) -> str:
+def _range(test: RuleTest) -> str:
     if test.low is None and test.high is None:
         return "anywhere"
     if test.high is None:
@@ -88,7 +88,7 @@ def _range(test: Test) -> str:
     return f"anywhere from {amount(test.low, test.unit)} to {amount(test.high, test.unit)}"
 
 
-def _settle(test: Test) -> str:
+def _settle(test: RuleTest) -> str:
     what = test.of.partition(" ")[0]
     if test.needed is None:
         return ". What was seen is so near the limit that no reachable number would settle it"

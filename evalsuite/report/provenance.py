@@ -256,7 +256,7 @@ def _statistics(tables: Tables, text: Text) -> tuple[str, ...]:
     differences = [*(r.difference for r in tables.gaps), *(r.difference for r in tables.comparisons)]
     used |= {d.interval_method for d in differences} | {d.test_method for d in differences}
     used |= {r.ratio.method for r in tables.tokens if r.ratio.value is not None}
-    keys = {"wilson": "wilson", "skew-t": "skewt", "newcombe": "newcombe", "mcnemar": "mcnemar"}
+    keys = {"wilson": "wilson", "skew-t": "skewt", "newcombe": "newcombe", "mcnemar": "mcnemar", "t": "t"}
     keys |= {"sign-flip": "signflip", "ratio": "ratio"}
     said = [text(f"method.{key}") for method, key in keys.items() if method in used]
     if any(method.endswith(", clusters") for method in used):

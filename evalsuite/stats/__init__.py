@@ -1,9 +1,11 @@
-"""Pure statistics: intervals, tests, corrections, planning; a random generator is passed in, never global."""
+"""Pure statistics: intervals, tests, corrections, planning; a random generator is passed in, never global.
+
+`agreement.agreement` and `bootstrap.bootstrap` are imported from their modules, whose names they would hide here.
+"""
 
 from __future__ import annotations
 
-from evalsuite.stats.agreement import Agreement, RankRange, agreement, kendall_tau_b, rank_groups
-from evalsuite.stats.bootstrap import bootstrap
+from evalsuite.stats.agreement import Agreement, RankRange, kendall_tau_b, rank_groups
 from evalsuite.stats.clusters import cluster_mean
 from evalsuite.stats.corrections import benjamini_hochberg, holm
 from evalsuite.stats.equivalence import non_inferiority_p, tango_interval, tost_p
@@ -45,9 +47,7 @@ __all__ = [
     "RankRange",
     "TaskScores",
     "UnpairedDifference",
-    "agreement",
     "benjamini_hochberg",
-    "bootstrap",
     "bootstrap_mean",
     "chance_corrected",
     "clopper_pearson",

@@ -122,7 +122,7 @@ def _ends(
             return found
         tails = found
     low, high = np.quantile(drawn, tails)
-    return float(low), float(high)
+    return (float(low), float(high)) if low < high else "both ends fall on the same resample"
 
 
 def _each(statistic: Callable[[Any], Any]) -> Callable[[Any], Array]:

@@ -121,7 +121,8 @@ def cluster_mean(
         low, high = wilson_bounds(found.mean * items, items, level, quantile=quantile)
         return Estimate(found.mean, low, high, n, method)
     if not found.se:
-        reason = "all clusters have the same mean, so that the interval has no width"
+        what = "items score the same" if np.ptp(values) == 0 else "clusters have the same mean"
+        reason = f"all {what}, so that the interval has no width"
         return Estimate(found.mean, None, None, n, method, reason)
     return Estimate(found.mean, found.mean - quantile * found.se, found.mean + quantile * found.se, n, method)
 

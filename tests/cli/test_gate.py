@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -43,7 +44,8 @@ def test_files_hold_the_same_decision(run, tmp_path):
     )
     assert done.exit_code == 1
     assert json.loads(files["json"].read_text(encoding="utf-8"))["outcome"] == "NO-GO"
-    assert int(ET.parse(files["xml"]).getroot().get("failures")) > 0
+    root: Any = ET.parse(files["xml"]).getroot()
+    assert int(root.get("failures")) > 0
     assert files["md"].read_text(encoding="utf-8").startswith("# Rollout: ✗ NO-GO")
     assert all(f"wrote {path}" in done.stderr for path in files.values())
 

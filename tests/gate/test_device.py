@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -82,7 +84,14 @@ def test_memory_is_a_reading_against_a_limit(measured, tmp_path, limit, proven, 
 
 def profiled(path, **plan):
     """Profiles alone, without power unless it is asked for."""
-    usual = {"codes": ("en", "eu"), "models": TITLES, "rounds": 2, "noisy": (), "throttled": (), "meter": None}
+    usual: dict[str, Any] = {
+        "codes": ("en", "eu"),
+        "models": TITLES,
+        "rounds": 2,
+        "noisy": (),
+        "throttled": (),
+        "meter": None,
+    }
     return build_profiles(path / "run", DevicePlan(**(usual | plan)))
 
 

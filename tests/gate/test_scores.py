@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
 from evalsuite.errors import InputError
-from evalsuite.gate import Outcome
+from evalsuite.gate import Outcome, RuleTest, load_policy
+from evalsuite.gate.decide import _Case, _judged
+from evalsuite.stats.one_sample import share_against
 from tests.synthetic import task
 from tests.synthetic_gate import ITEMS, MODEL, OTHER, decision, finding, judged, known_run, write_policy
 
@@ -45,7 +48,7 @@ def test_what_is_open_says_how_many_items_would_settle_it(scored, tmp_path):
     assert found.outcome is OPEN
     assert f"About {found.test.needed:,} items would settle it" in found.sentence
     # By the normal approximation of Fleiss (1981), section 1.3, one-sided.
-    z1, z2 = stats.norm.ppf([0.95, 0.8])
+    z1, z2 = (float(stats.norm.ppf(p)) for p in (0.95, 0.8))
     rough = ((z1 * math.sqrt(0.8 * 0.2) + z2 * math.sqrt(5 / 36)) / (100 / ITEMS - 0.8)) ** 2
     assert found.test.needed == pytest.approx(rough, rel=0.08)  # a whole count passes it in a saw-tooth
     assert "toy_topics has only 204 items" in str(found.fix)
@@ -216,6 +219,29 @@ def test_a_no_go_is_corrected_over_all_rules_of_the_family(scored, tmp_path):
     assert "not after the correction" in found.sentence
     none = finding(judged(scored, write_policy(tmp_path, two, correction="none")), "minimum_score", "eu", OTHER)
     assert none.outcome is NO_GO
+
+
+@pytest.mark.parametrize("correction", ["holm", "none"])
+def test_of_models_at_their_limits_one_passes_in_at_most_one_of_twenty_cases(tmp_path, correction):
+    # By simulation: three models, every true share at its limit, 60 items each. Uncorrected, it is more.
+    policy = load_policy(write_policy(tmp_path, {"rules": {"minimum_score": "60 %"}}, correction=correction))
+    rng = np.random.default_rng(11)
+    nothing: Any = None
+    table = [share_against(right, 60, 0.6) for right in range(61)]
+
+    def family():
+        shares = [table[right] for right in rng.binomial(60, 0.6, 3)]
+        tests = [RuleTest("minimum_score", n=60, p_go=one.p_above, p_no_go=one.p_below) for one in shares]
+        return [_Case(nothing, "en", f"m{i}", (test,)) for i, test in enumerate(tests)]
+
+    passed = broken = 0
+    for _ in range(3000):
+        found = list(_judged(family(), policy))
+        passed += any(one.outcome is GO for one in found)
+        broken += any(one.outcome is NO_GO for one in found)
+    low, high = stats.binomtest(passed, 3000).proportion_ci(0.999)
+    assert high < 0.05 if correction == "holm" else low > 0.05
+    assert (broken / 3000 < 0.055) == (correction == "holm")
 
 
 def test_one_model_that_passes_is_enough_unless_every_one_is_needed(scored, tmp_path):

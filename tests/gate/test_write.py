@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -48,7 +49,7 @@ def test_json_holds_every_number_and_where_it_comes_from(result):
 
 
 def test_junit_is_valid_and_counts_what_it_lists(result):
-    root = ET.fromstring(junit_xml(result))
+    root: Any = ET.fromstring(junit_xml(result))
     assert root.tag == "testsuites"
     suites = root.findall("testsuite")
     assert [suite.get("name") for suite in suites] == [HOSTILE, "Times"]
@@ -65,7 +66,7 @@ def test_junit_is_valid_and_counts_what_it_lists(result):
 
 
 def test_in_junit_a_no_go_is_a_failure_and_what_is_open_an_error(result):
-    root = ET.fromstring(junit_xml(result))
+    root: Any = ET.fromstring(junit_xml(result))
     by_name = {(case.get("classname"), case.get("name")): case for case in root.iter("testcase")}
     assert by_name[f"{HOSTILE}.eu", "decision"].find("failure").get("type") == "NO-GO"
     assert by_name["Times.en", "decision"].find("error").get("type") == "INCONCLUSIVE"
@@ -109,7 +110,7 @@ def test_markdown_has_the_decisions_the_numbers_and_what_would_settle_the_rest(r
     text = gate_markdown(result)
     assert text.startswith("# Rollout: ✗ NO-GO\n\nMay we?\n")
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    widths = {}
+    widths: dict[int, list[str]] = {}
     for line in lines:
         cells = line.replace("\\|", "").count("|")
         widths.setdefault(cells, []).append(line)

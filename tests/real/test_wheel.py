@@ -32,6 +32,7 @@ def test_the_wheel_works_by_itself(tmp_path):
     assert {"labels_eu", "lexicon_ja", "sib200_gl"} <= {task["name"] for task in tasks}
     assert all(task["path"].startswith(str(place)) for task in tasks if not task["lm_eval"])
     assert len(json.loads(run("-m", "evalsuite", "models", "list", "--json"))) >= 12
+    assert run("-m", "evalsuite", "gate", "--example").startswith("# Which compact model")
     told = json.loads(
         run("-m", "evalsuite", "run", write_sweep(tmp_path, limit=4), "--out", tmp_path / "run", "--json")
     )

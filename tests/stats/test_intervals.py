@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import proportion_confint
 
-from evalsuite.stats import Estimate, bootstrap_mean, geometric_ratio, ratio_of_means, wilson
+from evalsuite.stats import Estimate, bootstrap_mean, clopper_pearson, geometric_ratio, ratio_of_means, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 60), (60, 60), (17, 60), (102, 204), (899, 900)])
@@ -34,6 +34,23 @@ def test_wilson_of_nothing_is_missing_not_zero() -> None:
 def test_wilson_refuses_impossible_counts(successes: int, n: int) -> None:
     with pytest.raises(ValueError, match="successes of"):
         wilson(successes, n)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 60), (60, 60), (17, 60), (899, 900)])
+@pytest.mark.parametrize("level", [0.9, 0.99])
+def test_clopper_pearson_agrees_with_scipy(successes: int, n: int, level: float) -> None:
+    found = clopper_pearson(successes, n, level=level)
+    other = scipy_stats.binomtest(successes, n).proportion_ci(level, method="exact")
+    assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=1e-9)
+    assert (found.value, found.method) == (successes / n, "clopper-pearson")
+
+
+def test_clopper_pearson_refuses_what_cannot_be() -> None:
+    assert clopper_pearson(0, 0).reason == "no items"
+    with pytest.raises(ValueError, match="6 successes of 5"):
+        clopper_pearson(6, 5)
+    with pytest.raises(ValueError, match="level 2"):
+        clopper_pearson(1, 5, level=2)
 
 
 def test_an_estimate_cannot_lack_something_without_a_reason() -> None:
@@ -66,7 +83,11 @@ def test_bootstrap_edges() -> None:
     one = bootstrap_mean([0.4], rng)
     assert (one.value, one.low, one.reason) == (0.4, None, "one item has no interval")
     same = bootstrap_mean([0.5] * 9, rng)
-    assert (same.value, same.low, same.high) == (0.5, 0.5, 0.5)
+    assert (same.value, same.low, same.reason) == (
+        0.5,
+        None,
+        "all resamples are alike, so that a bootstrap has no width",
+    )
 
 
 def test_ratio_by_hand() -> None:
