@@ -165,6 +165,8 @@ def test_models_are_within_the_margin_only_if_they_are_so_on_both_sides(tmp_path
     only_b, only_a = near.difference.only_first, near.difference.only_second
     assert near.p_margin == pytest.approx(_tango_p(only_b, only_a, 400, 0.1), rel=1e-6)
     assert near.p_margin > _tango_p(only_a, only_b, 400, 0.1)
+    turned = compared(Axis.MODEL, path, margin=0.1, part=Part(tasks=("toy_topics",))).pairs[0]
+    assert (turned.first, turned.p_margin) == ("a", pytest.approx(near.p_margin))
 
 
 def _tango_p(only_first: int, only_second: int, n: int, margin: float) -> float:
@@ -462,6 +464,20 @@ def test_few_requests_are_inconclusive_and_say_how_many_would_settle_it(folder, 
     row = next(r for r in compared(Axis.DEVICE, timed[0], two).times if r.kind is Kind.READING)
     assert row.verdict is TimeVerdict.INCONCLUSIVE
     assert row.needed is None or row.needed > row.first_n
+
+
+def test_only_requests_that_both_were_asked_are_compared(folder, timed):
+    def without(row: RequestRow) -> RequestRow | None:
+        return None if row.id == "classification-00" else row
+
+    plan = DevicePlan(models={SMOL: "Smol"}, meter=None, codes=("en", "eu"), rounds=12, row_hook=without)
+    fewer = build_profiles(folder / "fewer", plan)
+    row = next(r for r in compared(Axis.DEVICE, timed[0], fewer).times if r.kind is Kind.CLASSIFICATION)
+    kept = [
+        r for r in load_run(timed[0]).profiles[0].timed("en", Kind.CLASSIFICATION)[0] if r.id != "classification-00"
+    ]
+    assert row.first_n == row.second_n == len(kept) < 30
+    assert row.first_median_s == pytest.approx(np.median([r.total_s for r in kept]))
 
 
 def test_languages_narrow_times_too(timed):
