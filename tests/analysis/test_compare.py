@@ -451,7 +451,7 @@ def test_times_of_two_devices_are_ratios_of_medians_of_undisturbed_requests(time
     assert row.ratio.value == pytest.approx(np.median(a) / np.median(b))
     assert row.ratio.low < row.ratio.value < row.ratio.high < 1
     assert row.p == pytest.approx(scipy_stats.mannwhitneyu(a, b, method="exact").pvalue)
-    assert row.verdict is TimeVerdict.FASTER
+    assert (row.first, row.second, row.verdict) == ("A", "B", TimeVerdict.FASTER)
     assert (row.first_n, row.second_n) == (30, 30)
     p = [r.p for r in found.times]
     assert [r.p_holm for r in found.times] == pytest.approx(multipletests(p, method="holm")[1])
@@ -526,6 +526,13 @@ def test_scores_are_compared_and_unlike_times_are_left_out_with_a_note(tmp_path)
 
 
 # --- names
+
+
+def test_runs_without_a_common_task_say_so(pair, tmp_path):
+    other = run_of(tmp_path / "other", "two", codes=("ja",))
+    with pytest.raises(InputError, match="nothing to compare by model") as refused:
+        compared(Axis.MODEL, pair[0], other)
+    assert "none in common" in str(refused.value.fix)
 
 
 @pytest.mark.parametrize(
