@@ -22,15 +22,6 @@ from evalsuite.records import Manifest
 
 __all__ = ["compare"]
 
-_SIDES: dict[Axis, Literal[1, 2]] = {
-    Axis.LANGUAGE: 1,
-    Axis.QUANTISATION: 1,
-    Axis.MODEL: 2,
-    Axis.DEVICE: 2,
-    Axis.PROMPT: 2,
-}
-"""Whether only being behind by the margin matters, or a difference either way."""
-
 _OVER = {
     Axis.LANGUAGE: "model × parallel group × prompt form × language",
     Axis.QUANTISATION: "quantisation × task × prompt form",
@@ -74,6 +65,8 @@ def compare(
     reference = _reference(runs, by, reference)
     runs = [narrow(run, _with_references(run, asked, by, reference)) for run in runs]
     labels = labels_of(runs)
+    # A language or a quantisation that does better than what it is held against is no worry; else both ways matter.
+    sides: Literal[1, 2] = 1 if by is Axis.QUANTISATION or (by is Axis.LANGUAGE and len(runs) == 1) else 2
     doubts = Doubts((str(runs[0].path), str(runs[-1].path)))
     found: list[Pairing] = []
     if by is Axis.LANGUAGE and len(runs) == 1:
@@ -87,7 +80,7 @@ def compare(
             found = gap_changes(runs[0], runs[1], reference, margin, doubts, asked.languages)
         else:
             found = [_pairing(first, second, by, margin, doubts) for first, second in side_pairs(runs, by, reference)]
-        rows = settle(found, sides=_SIDES[by])
+        rows = settle(found, sides=sides)
     timed = _alike_times(list(timed_pairs(runs, by, reference)), by, doubts, force=force, scores=bool(rows))
     if not force:
         doubts.refuse()
@@ -105,6 +98,7 @@ def compare(
         missing=_missing(runs, by) if len(runs) > 1 else (),
         warnings=tuple(doubts.told),
         level=1 - ALPHA,
+        sides=sides,
     )
 
 

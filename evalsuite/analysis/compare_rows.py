@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.rows import Scale, Verdict
@@ -65,7 +66,7 @@ class PairRow:
     margin: float | None
     """Difference that matters, in units of the score."""
     p_margin: float | None
-    """p that the difference is as large as the margin or larger, in the direction that `Comparison.pairs_family` names."""
+    """p that the difference is as large as the margin or larger, in the direction that `Comparison.sides` says."""
     verdict: Verdict | None
     reason: str | None
     """Why there is no verdict."""
@@ -151,3 +152,5 @@ class Comparison:
     """What is unlike, and was compared because that was forced."""
     level: float
     """Coverage of every interval."""
+    sides: Literal[1, 2]
+    """Whether the margin is about being behind alone (1: non-inferiority), or about any difference (2: equivalence)."""

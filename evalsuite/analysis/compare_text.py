@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_rows import Comparison, Effect, PairRow, TimeRow, TimeVerdict
 from evalsuite.analysis.markdown_text import MISSING, p_value, shown
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
@@ -119,7 +118,7 @@ def explained(comparison: Comparison) -> list[str]:
     if comparison.pairs:
         margins = {row.margin for row in comparison.pairs if row.margin is not None and row.scale is Scale.SHARE}
         limit = "/".join(f"{100 * margin:g}" for margin in sorted(margins)) + " points" if margins else "the margin"
-        way = f"behind by {limit} or more" if _one_sided(comparison.by) else f"as far apart as {limit}, either way"
+        way = f"behind by {limit} or more" if comparison.sides == 1 else f"as far apart as {limit}, either way"
         told.append(
             "Difference: first minus second, over the n items that both have, in points where scores are shares; “n in m”: items "
             f"in m clusters. p: of no difference. p Holm: corrected, {comparison.pairs_family.told}."
@@ -164,10 +163,6 @@ def not_compared(rows: Sequence[PairRow]) -> list[str]:
 
 def _minus(text: str) -> str:
     return text.replace("-", _MINUS)
-
-
-def _one_sided(by: Axis) -> bool:
-    return by in {Axis.LANGUAGE, Axis.QUANTISATION}
 
 
 def what_of(row: PairRow) -> str:

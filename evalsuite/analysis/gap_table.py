@@ -111,10 +111,8 @@ def verdict_of(difference: PairedDifference, p: float | None, p_margin: float | 
 
 
 def margin_of(run: Run, group: str, margin: float | None = None) -> float | None:
-    """Return the gap that matters in a group; none where its scores are no shares and none was named."""
-    if margin is not None:
-        return margin
-    return run.manifest.sweep.margin or (MARGIN if scale_of(run, group) is Scale.SHARE else None)
+    """Return the gap that matters in a group; none where its scores are no shares, of which a margin is one."""
+    return None if scale_of(run, group) is Scale.RAW else margin or run.manifest.sweep.margin or MARGIN
 
 
 def _reference(run: Run, language: str, reference: str | None) -> str | None:

@@ -116,7 +116,7 @@ def pair_sides(
         second=names[1],
         runs=(first.label, second.label),
         scale=Scale.RAW if raw else Scale.SHARE,
-        margin=margin if margin is not None or raw else margin_of(first.run, group),
+        margin=None if raw else margin_of(first.run, group, margin),
         run=first.run,
         paired=paired,
         reason=reason,

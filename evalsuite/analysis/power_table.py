@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_rows import Comparison, PairRow
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.settling import (
@@ -78,8 +77,7 @@ def power_rows(comparison: Comparison) -> tuple[PowerRow, ...]:
         comparison: From `compare`.
     """
     alpha = ALPHA / max(1, comparison.pairs_family.size)
-    sides = 1 if comparison.by in {Axis.LANGUAGE, Axis.QUANTISATION} else 2
-    return tuple(_row(row, alpha, sides) for row in comparison.pairs)
+    return tuple(_row(row, alpha, comparison.sides) for row in comparison.pairs)
 
 
 def plan_power(items: int, score: float, differing: float, margin: float, comparisons: int = 1) -> PowerPlan:
@@ -140,7 +138,7 @@ def _row(row: PairRow, alpha: float, sides: int) -> PowerRow:
     if d.difference is None or row.verdict is None:
         return PowerRow(row, None, half, None, None, None, row.reason or "not compared")
     if margin is None:
-        reason: str | None = "scores are no shares, and no margin was named"
+        reason: str | None = "scores are no shares, so there is no margin"
     elif differing is not None:
         # A difference cannot be larger than the share of items that differ: more would have to, for it to be there.
         show = items_for_difference(margin, max(differing, margin), alpha=alpha, power=POWER)

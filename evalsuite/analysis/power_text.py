@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalsuite import __version__
-from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_files import rows_csv
 from evalsuite.analysis.compare_rows import Comparison
 from evalsuite.analysis.compare_text import about_runs, not_compared, what_of
@@ -72,10 +71,9 @@ def power_lines(power: PowerRow) -> list[str]:
 def power_explained(comparison: Comparison) -> list[str]:
     """Return what the columns mean, a paragraph each."""
     size = comparison.pairs_family.size
-    one_sided = comparison.by in {Axis.LANGUAGE, Axis.QUANTISATION}
     way = (
         "the first is not behind by the margin"
-        if one_sided
+        if comparison.sides == 1
         else "the two are not as far apart as the margin, either way"
     )
     return [
