@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from evalsuite.analysis.category_cells import CategoryCell, category_cells
 from evalsuite.analysis.confidence import Confidence, confidence_of
 from evalsuite.analysis.confusion import Confusion, confusion_of
 from evalsuite.analysis.load import Run
 from evalsuite.records import PromptForm
+from evalsuite.stats.calibration import CalibrationDraws
 
 __all__ = ["CategoryRow", "category_answers"]
 
@@ -33,10 +36,12 @@ class CategoryRow:
 
 def category_answers(run: Run) -> tuple[CategoryRow, ...]:
     """Return a row for every model × task × main prompt form whose items all offer the same categories."""
-    return tuple(_row(run, cell) for cell in category_cells(run))
+    # Drawn once for all cells of as many items, by that number alone, so that no order of work matters.
+    draws = lru_cache(maxsize=4)(lambda n: CalibrationDraws(n, run.rng("calibration", str(n))))
+    return tuple(_row(run, cell, draws) for cell in category_cells(run))
 
 
-def _row(run: Run, cell: CategoryCell) -> CategoryRow:
+def _row(run: Run, cell: CategoryCell, draws: Callable[[int], CalibrationDraws]) -> CategoryRow:
     keys = (cell.model, cell.task.name, cell.form.value)
     found = cell.reason is None
     return CategoryRow(
@@ -48,6 +53,8 @@ def _row(run: Run, cell: CategoryCell) -> CategoryRow:
         form=cell.form,
         metric=cell.task.primary_metric,
         confusion=confusion_of(cell.names, cell.right, cell.picked, run.rng("confusion", *keys)) if found else None,
-        confidence=confidence_of(cell.right, cell.values, run.rng("confidence", *keys)) if found else None,
+        confidence=confidence_of(
+            cell.right, cell.values, run.rng("confidence", *keys), draws(len(cell.right))
+        ) if found else None,
         reason=cell.reason,
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.metrics import SCORINGS, right_choices
+from evalsuite.analysis.metrics import SCORINGS, Ragged
 from evalsuite.records import PromptForm, Task
 from evalsuite.store import RunFolder
 
@@ -72,9 +72,10 @@ def _of_task(run: Run, folder: RunFolder, task: Task, group: str) -> Iterator[Ca
             names = None if frame is None else _names(frame)
             if result is None or names is None:
                 continue
-            stored = folder.table(result.cell, columns=_columns(task)).to_pydict()
-            read = _read(task, names, stored)
+            stored = folder.table(result.cell, columns=_columns(task))
+            read = _read(task, names, frame["right"].to_numpy(), stored)
             right, values = (np.empty(0, dtype=np.intp), np.empty((0, len(names)))) if isinstance(read, str) else read
+            prompts = stored.column("context").slice(0, 3).to_pylist() if "context" in stored.column_names else []
             yield CategoryCell(
                 model=model,
                 task=task,
@@ -83,7 +84,7 @@ def _of_task(run: Run, folder: RunFolder, task: Task, group: str) -> Iterator[Ca
                 names=names,
                 right=right,
                 values=values,
-                listed=any(all(name in text for name in names) for text in stored.get("context", ())[:3]),
+                listed=any(all(name in text for name in names) for text in prompts),
                 reason=read if isinstance(read, str) else None,
             )
 
@@ -91,33 +92,40 @@ def _of_task(run: Run, folder: RunFolder, task: Task, group: str) -> Iterator[Ca
 def _columns(task: Task) -> tuple[str, ...]:
     # What items look like is long, and is wanted of tasks only whose categories may be exchanged.
     text = ("context",) if task.family in FAMILIES_OF_CATEGORIES else ()
-    return ("target", "logprobs", "prior_logprobs", *text)
+    return ("logprobs", "prior_logprobs", *text)
 
 
 def _names(frame: pd.DataFrame) -> tuple[str, ...] | None:
     """Return the categories that all items offer; none where they are not the same for all."""
-    offered: set[tuple[str, ...]] = set(frame["choices"])
+    # Items that offer the same share one tuple, so that most are told apart without a look at their texts.
+    offered: set[tuple[str, ...]] = set({id(choices): choices for choices in frame["choices"].array}.values())
     names = next(iter(offered))
     return names if len(offered) == 1 and len(names) > 1 and len(set(names)) == len(names) else None
 
 
 def _read(
-    task: Task, names: tuple[str, ...], stored: Mapping[str, list[Any]]
+    task: Task, names: tuple[str, ...], right: NDArray[np.float64], stored: pa.Table
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]] | str:
-    """Return the right category of each usable item and what the metric compares, or why there is none."""
+    """Return the right category of each usable item and what the metric compares, or why there is none.
+
+    Args:
+        task: The task.
+        names: The k categories.
+        right: Place of each item's right category; NaN where there is none, or several.
+        stored: The log-probabilities of the same items.
+    """
     metric, k = task.primary_metric, len(names)
     if metric not in SCORINGS:
         return f"{metric} is not made from the log-probabilities of choices alone"
-    right = [right_choices(target, names) for target in stored["target"]]
-    usable = [i for i, r in enumerate(right) if len(r) == 1 and len(stored["logprobs"][i] or ()) == k]
-    if not usable:
+    logprobs, priors = (Ragged.of(stored.column(name).combine_chunks()) for name in ("logprobs", "prior_logprobs"))
+    usable = ~np.isnan(right) & (logprobs.counts == k)
+    if not usable.any():
         return "no item has one right category and log-probabilities of all"
-    values = np.array([stored["logprobs"][i] for i in usable], dtype=np.float64)
+    values = logprobs.padded(k, np.nan)[usable]
     if metric == "acc_mutual_info":
-        priors = [stored["prior_logprobs"][i] or () for i in usable]
-        if any(len(prior) != k for prior in priors):
+        if (priors.counts[usable] != k).any():
             return "log-probabilities without context were not measured"
-        values = values - np.array(priors, dtype=np.float64)
+        values = values - priors.padded(k, np.nan)[usable]
     elif metric in {"acc_norm", "acc_bytes"}:
         sizes = [len(name) if metric == "acc_norm" else len(name.encode()) for name in names]
         # lm-eval divides by the length of an empty choice too, and so gets -inf for it.
@@ -127,4 +135,4 @@ def _read(
     told = ~np.isnan(values).any(axis=1) & np.isfinite(values).any(axis=1)
     if not told.any():
         return "no item has log-probabilities that are numbers"
-    return np.array([next(iter(right[i])) for i in usable], dtype=np.intp)[told], values[told]
+    return right[usable].astype(np.intp)[told], values[told]

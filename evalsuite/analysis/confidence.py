@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.analysis.rows import ALPHA
-from evalsuite.stats.calibration import CalibrationError, auroc, brier_scores, calibration_error
+from evalsuite.stats.calibration import CalibrationDraws, CalibrationError, auroc, brier_scores, calibration_error
 from evalsuite.stats.intervals import Estimate, wilson
 from evalsuite.stats.scores import mean_skewed, score_interval
 
@@ -58,13 +58,19 @@ def probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def confidence_of(right: NDArray[np.intp], values: NDArray[np.float64], rng: np.random.Generator) -> Confidence:
+def confidence_of(
+    right: NDArray[np.intp],
+    values: NDArray[np.float64],
+    rng: np.random.Generator,
+    draws: CalibrationDraws | None = None,
+) -> Confidence:
     """Return how confident a cell's answers are, and how often right.
 
     Args:
         right: Place of the right category of each item; n, at least one.
         values: What the task's primary metric compares; n × k.
         rng: Source of randomness.
+        draws: What the calibration error draws, where it is shared with other cells; else from `rng`.
     """
     shares = probabilities(values)
     n = int(right.size)
@@ -74,7 +80,7 @@ def confidence_of(right: NDArray[np.intp], values: NDArray[np.float64], rng: np.
         n=n,
         mean=score_interval(sure, level=1 - ALPHA),
         accuracy=wilson(int(hit.sum()), n, level=1 - ALPHA),
-        calibration=calibration_error(sure, hit, rng),
+        calibration=calibration_error(sure, hit, draws or rng),
         brier=mean_skewed(brier_scores(shares, right), level=1 - ALPHA),
         brier_uniform=1 - 1 / shares.shape[1],
         auroc=auroc(sure, hit, rng),

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalsuite.analysis.energy_table import energies
-from evalsuite.analysis.gap_table import group_tasks
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.paired_items import Pair, pair_languages, scored_items, usable_clusters
+from evalsuite.analysis.paired_items import Pair, group_tasks, pair_languages, scored_items, usable_clusters
 from evalsuite.analysis.profile_rows import EnergyRow
 from evalsuite.analysis.profiles import Profile
 from evalsuite.analysis.rows import ALPHA

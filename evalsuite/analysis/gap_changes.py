@@ -10,8 +10,9 @@ import numpy as np
 from evalsuite.analysis.alike import Doubts, check_sides
 from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_sides import LABELS
-from evalsuite.analysis.gap_table import Paired, group_tasks, margin_of, pair, scored
+from evalsuite.analysis.gap_table import margin_of
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.paired_items import SCORES, Paired, group_tasks, pair, scored_items
 from evalsuite.analysis.pairs import Pairing, Side
 from evalsuite.analysis.rows import Scale
 from evalsuite.analysis.score_table import scale_of
@@ -124,7 +125,7 @@ def _sides(run: Run, label: str, model: str, place: _Place) -> tuple[Side, Side]
 
 
 def _gaps(sides: tuple[Side, Side]) -> Paired | None:
-    frames = [scored(side.run, side.model, side.task, side.form) for side in sides]
+    frames = [scored_items(side.run, side.model, side.task, side.form, SCORES) for side in sides]
     return None if frames[0] is None or frames[1] is None else pair(frames[0], frames[1])
 
 

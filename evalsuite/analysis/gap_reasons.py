@@ -20,11 +20,10 @@ from evalsuite.analysis.gap_rows import (
     SameMistakes,
     WrongLanguage,
 )
-from evalsuite.analysis.gap_table import group_tasks
 from evalsuite.analysis.item_kinds import item_kinds
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import right_choices
-from evalsuite.analysis.paired_items import Pair, compared, pair_languages, usable_clusters
+from evalsuite.analysis.paired_items import Pair, compared, group_tasks, pair_languages, usable_clusters
 from evalsuite.analysis.replies import answer_language, language_verdicts
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import answer_spread

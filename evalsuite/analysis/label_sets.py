@@ -22,7 +22,6 @@ SIZES = (2, 4, 8, 12, 24, 48)
 """Numbers of categories; the task's own number comes last."""
 _ADDED_TO = (4, 12, 24)
 _LEAST_CATEGORIES = 4
-_BLOCK_VALUES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,9 @@ class Nested:
     lost to a category that has come in stays lost.
     """
 
-    enters: NDArray[np.intp]
+    enters: NDArray[np.int16]
     """Place of the item's right category in the order; orders × items."""
-    lost_at: NDArray[np.intp]
+    lost_at: NDArray[np.int16]
     """Place of the first category that is preferred to the right one, or the number of categories; orders × items."""
 
     def asked(self, size: int) -> NDArray[np.bool_]:
@@ -134,12 +133,12 @@ def nested_sets(values: NDArray[np.float64], right: NDArray[np.intp], orders: ND
     own = values[np.arange(n), right][:, None]
     earlier = np.arange(k)[None, :] < right[:, None]
     preferred = (values > own) | ((values == own) & earlier)
-    places = np.argsort(orders, axis=1)
-    lost_at = np.full((len(orders), n), k, dtype=np.intp)
-    block = max(1, _BLOCK_VALUES // (n * k))
-    for start in range(0, len(orders), block):
-        part = slice(start, start + block)
-        lost_at[part] = np.where(preferred[None, :, :], places[part, None, :], k).min(axis=2)
+    # Small numbers and one category at a time: whole rows of memory are compared at once.
+    places = np.argsort(orders, axis=1).astype(np.int16)
+    lost_at = np.full((len(orders), n), k, dtype=np.int16)
+    for category in range(k):
+        came_in = np.where(preferred[None, :, category], places[:, category, None], np.int16(k))
+        np.minimum(lost_at, came_in, out=lost_at)
     return Nested(enters=places[:, right], lost_at=lost_at)
 
 
@@ -153,7 +152,7 @@ def _row(run: Run, cell: CategoryCell) -> LabelSetRow:
     if reason is None:
         orders = run.rng("label_sets", cell.group).permuted(np.tile(np.arange(k), (ORDERS, 1)), axis=1)
         rng = run.rng("label_sets", cell.model, cell.task.name, cell.form.value)
-        means = _Means(nested_sets(cell.values, cell.right, orders), cell.right, k, rng)
+        means = _Means(nested_sets(cell.values, cell.right, orders), cell.right, orders.argsort(axis=1), rng)
         sizes = tuple(means.size(size) for size in sorted({*(s for s in SIZES if s < k), k}))
         added = tuple(means.added(size) for size in sorted({*(s for s in _ADDED_TO if s < k), k - 1}))
     return LabelSetRow(
@@ -186,18 +185,30 @@ class _Means:
     Source of resampling both at once: A. B. Owen (2007), The pigeonhole bootstrap, Ann. Appl. Stat. 1, 386-411.
     """
 
-    def __init__(self, nested: Nested, right: NDArray[np.intp], categories: int, rng: np.random.Generator) -> None:
-        orders, n = nested.enters.shape
+    def __init__(self, nested: Nested, right: NDArray[np.intp], enters: NDArray[np.intp], rng: np.random.Generator) -> None:
+        """Draw the samples.
+
+        Args:
+            nested: From which size on items are asked, and lost.
+            right: The right category of each item.
+            enters: Place of each category in each order; orders × categories.
+            rng: Source of randomness.
+        """
+        (orders, n), categories = nested.enters.shape, enters.shape[1]
         self._nested, self._categories = nested, categories
         # A thousand samples of up to 400 items; of more, fewer do, since each costs more and says more.
         resamples = min(1000, max(200, 400_000 // n))
-        self._items = stratified_weights(right, rng, resamples).astype(np.float32)
+        weights = stratified_weights(right, rng, resamples)
+        self._items = weights.astype(np.float32)
+        # How many items of each category a sample holds, and whether an order's sub-set takes the category in.
+        self._held = weights @ (right[:, None] == np.arange(categories))
+        self._enters = enters
+        self._shares: dict[tuple[int, int, int], _Share] = {}
         self._orders = rng.multinomial(orders, np.full(orders, 1 / orders), size=resamples)
 
     def size(self, size: int) -> SetSize:
         """Return accuracy within sub-sets of a size."""
-        found, nested = self._share(self._nested.right(size), self._nested.asked(size)), self._nested
-        same = self._share(nested.asked(2) & (nested.lost_at >= size), nested.asked(2))
+        found, same = self._share(size, 0, size), self._share(size, 0, 2)
         low, high = None, None
         if found.orders.size and size < self._categories:
             low, high = (float(v) for v in np.quantile(found.orders, [ALPHA / 2, 1 - ALPHA / 2]))
@@ -205,10 +216,7 @@ class _Means:
 
     def added(self, size: int) -> Added:
         """Return what a category does that is added to sub-sets of a size."""
-        nested = self._nested
-        old, new = nested.asked(size), nested.enters == size
-        before = self._share(old & (nested.lost_at >= size), old)
-        after = self._share(old & (nested.lost_at > size), old)
+        before, after = self._share(size, 0, size), self._share(size + 1, 0, size)
         with np.errstate(divide="ignore", invalid="ignore"):
             lost = _Share(
                 1 - after.value / before.value if before.value else np.nan,
@@ -223,18 +231,33 @@ class _Means:
             after=_estimate(after),
             change=_estimate(change),
             lost=_estimate(lost, "no item is right before"),
-            recall=_estimate(self._share(new & (nested.lost_at > size), new)),
+            recall=_estimate(self._share(size + 1, size, size + 1)),
         )
 
-    def _share(self, hits: NDArray[np.bool_], asked: NDArray[np.bool_]) -> _Share:
-        """Return the mean over orders of the share of the items asked that are hit; orders without such items are left out."""
+    def _share(self, size: int, first: int, end: int) -> _Share:
+        """Return the mean over orders of the share of items that are right; orders without such items are left out.
+
+        Args:
+            size: Size of the sub-sets that the items are asked in.
+            first: Only the items of the categories from this place of an order on are asked,
+            end: and before this one.
+        """
+        key = (size, first, end)
+        if key not in self._shares:
+            self._shares[key] = self._mean(self._nested.lost_at >= size, first, end)
+        return self._shares[key]
+
+    def _mean(self, kept: NDArray[np.bool_], first: int, end: int) -> _Share:
+        asked = (self._nested.enters >= first) & (self._nested.enters < end)
         counts = asked.sum(axis=1)
         known = counts > 0
         if not known.any():
             return _Share(np.nan, np.empty(0), np.empty(0), 0)
-        won = hits[known].astype(np.float32)
-        drawn = (self._items @ won.T).astype(np.float64)
-        held = (self._items @ asked[known].astype(np.float32).T).astype(np.float64)
+        hits = asked & kept
+        drawn = (self._items @ hits[known].T.astype(np.float32)).astype(np.float64)
+        # What a sample holds of some categories does not depend on which of their items it holds.
+        inside = (self._enters[known] >= first) & (self._enters[known] < end)
+        held = self._held @ inside.T.astype(np.float64)
         # A sample may hold no item of an order's categories, where these have one item each: it then lacks that order.
         weights = np.where(held > 0, self._orders[:, known], 0.0)
         with np.errstate(invalid="ignore"):

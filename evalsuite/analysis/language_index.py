@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from evalsuite.analysis.gap_table import group_tasks, verdict_of
+from evalsuite.analysis.gap_table import verdict_of
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.paired_items import as_difference, scored_items, usable_clusters
+from evalsuite.analysis.paired_items import as_difference, group_tasks, scored_items, usable_clusters
 from evalsuite.analysis.rows import ALPHA, Verdict
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.corrections import holm

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evalsuite.analysis.gap_table import group_tasks
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import why_no_items
@@ -16,7 +16,41 @@ from evalsuite.records import PromptForm, Task
 from evalsuite.stats.estimate import Estimate
 from evalsuite.stats.paired import PairedDifference, paired_difference
 
-__all__ = ["Pair", "as_difference", "compared", "pair_languages", "scored_items", "usable_clusters"]
+__all__ = [
+    "SCORES",
+    "Pair",
+    "Paired",
+    "Side",
+    "as_difference",
+    "compared",
+    "group_tasks",
+    "language_sides",
+    "pair",
+    "pair_languages",
+    "scored_items",
+    "usable_clusters",
+]
+
+SCORES = ("score", "cluster")
+"""Columns that `pair` needs."""
+
+Side = tuple[Task, pd.DataFrame]
+"""A task, and the items of one model that have a score."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paired:
+    """The items that two cells both have a score of, in the order of their ids."""
+
+    ids: tuple[str, ...]
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    clusters: tuple[Hashable, ...] | None
+    """What each item shares with others; none where items stand alone."""
+
+    def difference(self, rng: np.random.Generator) -> PairedDifference:
+        """Return the first minus the second."""
+        return paired_difference(self.first, self.second, clusters=self.clusters, rng=rng, level=1 - ALPHA)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,18 +75,63 @@ class Pair:
         return np.asarray(alike & (table["n_choices_here"] > 1), dtype=np.bool_)
 
 
-def scored_items(run: Run, model: str, task: str, form: PromptForm) -> pd.DataFrame | None:
-    """Return the items of a cell that have a score, by item id and sorted by it; none where there are none."""
+def group_tasks(run: Run, group: str) -> dict[str, list[Task]]:
+    """Return the tasks of a parallel group by language; none for a task that is in no group, or whose texts are only read."""
+    tasks: dict[str, list[Task]] = {}
+    for task in run.manifest.tasks.values():
+        if task.parallel_group == group and not task.only_read:
+            tasks.setdefault(task.language, []).append(task)
+    return tasks
+
+
+def scored_items(
+    run: Run, model: str, task: str, form: PromptForm, columns: Sequence[str] | None = None
+) -> pd.DataFrame | None:
+    """Return the items of a cell that have a score, by item id and sorted by it; none where there are none.
+
+    Args:
+        run: The run.
+        model: Name of the model.
+        task: Name of the task.
+        form: Prompt form.
+        columns: Columns of `Run.items` that are wanted; by default all.
+    """
     result = run.result(model, task, form)
     frame = run.frames.get(result.cell.id) if result else None
     if frame is None:
         return None
+    wanted = frame if columns is None else frame[["item_id", *columns]]
     # Sorted, so that resamples do not depend on the order in which items were scored.
-    scored = frame.loc[frame["score"].notna()].set_index("item_id").sort_index()
+    scored = wanted.loc[frame["score"].notna()].set_index("item_id").sort_index()
     return scored if len(scored) else None
 
 
-def pair_languages(run: Run, model: str, group: str, form: PromptForm, languages: tuple[str, str]) -> Pair | str:
+def pair(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
+    """Return the items that two frames of `scored_items` share; none where ids repeat, so that items cannot be told apart.
+
+    Items are taken by cluster where all of them name one; the clusters are those of the first.
+    """
+    if first.index.has_duplicates or second.index.has_duplicates:
+        return None
+    ids = first.index.intersection(second.index).sort_values()
+    here, there = first.loc[ids], second.loc[ids]
+    clusters = usable_clusters(here["cluster"])
+    return Paired(
+        ids=tuple(str(one) for one in ids),
+        first=here["score"].to_numpy(dtype="float64"),
+        second=there["score"].to_numpy(dtype="float64"),
+        clusters=None if clusters is None else tuple(clusters),
+    )
+
+
+def language_sides(
+    run: Run,
+    model: str,
+    group: str,
+    form: PromptForm,
+    languages: tuple[str, str],
+    columns: Sequence[str] | None = None,
+) -> str | tuple[Side, Side]:
     """Return one model's items of a group in a language and in its reference, or why they cannot be paired.
 
     Args:
@@ -61,9 +140,10 @@ def pair_languages(run: Run, model: str, group: str, form: PromptForm, languages
         group: Parallel group.
         form: Prompt form, the same on both sides.
         languages: The language, then the reference.
+        columns: As in `scored_items`.
     """
     tasks = group_tasks(run, group)
-    sides: list[tuple[Task, pd.DataFrame]] = []
+    sides: list[Side] = []
     for code in languages:
         known = run.language(code)
         name = known.english_name if known else code
@@ -72,15 +152,32 @@ def pair_languages(run: Run, model: str, group: str, form: PromptForm, languages
             return f"this group has no task in {name} in this run"
         if len(found) > 1:
             return f"this group has {len(found)} tasks in {name}, so which one to compare is not clear"
-        frame = scored_items(run, model, found[0].name, form)
+        frame = scored_items(run, model, found[0].name, form, columns)
         if frame is None:
             return f"no scores in {name} ({why_no_items(run, model, found[0].name, form)})"
         if frame.index.has_duplicates:
             return f"item ids of {found[0].name} are not unique, so items cannot be paired"
         sides.append((found[0], frame))
-    (here, first), (there, second) = sides
+    here, there = sides[0][0], sides[1][0]
     if here.primary_metric != there.primary_metric:
         return f"{here.name} is scored by {here.primary_metric} but {there.name} by {there.primary_metric}"
+    return sides[0], sides[1]
+
+
+def pair_languages(run: Run, model: str, group: str, form: PromptForm, languages: tuple[str, str]) -> Pair | str:
+    """Return everything that is known of the items that a language and its reference share, or why there is nothing.
+
+    Args:
+        run: The run.
+        model: Name of the model.
+        group: Parallel group.
+        form: Prompt form, the same on both sides.
+        languages: The language, then the reference.
+    """
+    sides = language_sides(run, model, group, form, languages)
+    if isinstance(sides, str):
+        return sides
+    (here, first), (there, second) = sides
     joined = first.merge(second, left_index=True, right_index=True, suffixes=("_here", "_there")).sort_index()
     return Pair(here, there, joined) if len(joined) else "no items in common"
 

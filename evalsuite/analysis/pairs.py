@@ -10,14 +10,9 @@ from typing import Literal
 import numpy as np
 
 from evalsuite.analysis.compare_rows import Effect, PairRow
-from evalsuite.analysis.gap_table import (
-    Paired,
-    margin_of,
-    pair,
-    scored,
-    verdict_of,
-)
+from evalsuite.analysis.gap_table import margin_of, verdict_of
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.paired_items import SCORES, Paired, pair, scored_items
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, why_no_items
 from evalsuite.analysis.settling import detectable_difference, needed_items
@@ -96,7 +91,7 @@ def pair_sides(
     """
     task = first.run.manifest.tasks[first.task]
     group = first.run.group_of(first.task)
-    frames = [scored(side.run, side.model, side.task, side.form) for side in (first, second)]
+    frames = [scored_items(side.run, side.model, side.task, side.form, SCORES) for side in (first, second)]
     paired, reason = None, None
     if frames[0] is None or frames[1] is None:
         told = [

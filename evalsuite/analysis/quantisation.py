@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evalsuite.analysis.gap_table import group_tasks, verdict_of
+from evalsuite.analysis.gap_table import verdict_of
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.paired_items import group_tasks
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, why_no_items
 from evalsuite.analysis.sensitivity import scored_items, shared_items

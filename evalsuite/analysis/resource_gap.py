@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evalsuite.analysis.gap_table import group_tasks, verdict_of
+from evalsuite.analysis.gap_table import verdict_of
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.paired_items import as_difference, compared, scored_items, usable_clusters
+from evalsuite.analysis.paired_items import as_difference, compared, group_tasks, scored_items, usable_clusters
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of
 from evalsuite.records import PromptForm

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.analysis.gap_table import group_tasks
 from evalsuite.analysis.items import matching_ids
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.paired_items import group_tasks
 from evalsuite.analysis.rows import ALPHA, TokenRow
 from evalsuite.analysis.score_table import why_no_items
 from evalsuite.records import PromptForm, Task

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from evalsuite.analysis.gap_table import Paired, group_tasks, pair
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.paired_items import Paired, group_tasks, pair
 from evalsuite.analysis.rows import Scale
 from evalsuite.analysis.score_table import scale_of
 from evalsuite.gate.fixes import run_fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 
 from evalsuite.stats.estimate import Estimate
 
-__all__ = ["BINS", "CalibrationError", "auroc", "brier_scores", "calibration_error"]
+__all__ = ["BINS", "CalibrationDraws", "CalibrationError", "auroc", "brier_scores", "calibration_error"]
 
 BINS = 10
 """Bins of a calibration error."""
 
 _RESAMPLES = 1000
+_BLOCK_VALUES = 100_000
+_KEPT_VALUES = 4_000_000
 _LEVEL = 0.95
 
 
@@ -29,8 +32,64 @@ class CalibrationError:
     """The error that such a model stays below in 95 % of cases."""
 
 
+class CalibrationDraws:
+    """What a calibration error draws at random for `n` items: made once, it serves all sets of as many items.
+
+    The interval of each set is what it would be with draws of its own; sets that share draws differ by chance in the same
+    direction. Draws of up to some thousand items are kept (16 bytes × 1000 samples for each item), those of more items
+    are made again for each set, and are then the same.
+    """
+
+    def __init__(self, n: int, rng: np.random.Generator) -> None:
+        self._n = n
+        self._seed = int(rng.integers(2**63))
+        self._kept = [*self._made()] if n * _RESAMPLES <= _KEPT_VALUES else None
+
+    def errors(
+        self,
+        confidence: NDArray[np.float64],
+        excess: NDArray[np.float64],
+        starts: NDArray[np.intp],
+        parts: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the calibration errors of the bootstrap samples, and those of a perfectly calibrated model.
+
+        Args:
+            confidence: One per item.
+            excess: Right minus confidence of each item, in the order of their confidence.
+            starts: Where each confidence begins in that order.
+            parts: The part of each item, in its own order, that lies in each bin.
+
+        Raises:
+            ValueError: The draws are for another number of items.
+        """
+        if len(confidence) != self._n:
+            raise ValueError(f"draws for {self._n} items cannot serve {len(confidence)}")
+        samples, ideals = [], []
+        expected = confidence @ parts
+        for counts, chances in self._kept or self._made():
+            mass, sums = counts, counts * excess
+            if len(starts) < self._n:
+                mass, sums = (np.add.reduceat(rows, starts, axis=1) for rows in (mass, sums))
+            samples.append(_binned(mass, sums, parts.shape[1]))
+            # Items stay the same here, so that bins do, and the excess of each is a sum.
+            ideal = (chances < confidence).astype(np.float64) @ parts
+            ideals.append(np.abs(ideal - expected).sum(axis=1) / self._n)
+        return np.concatenate(samples), np.concatenate(ideals)
+
+    def _made(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield how often each item is in each sample, and a chance for each item, for some samples at a time."""
+        rng = np.random.default_rng(self._seed)
+        for rows in _blocks(self._n):
+            yield _counts(self._n, rng, rows), rng.random((rows, self._n))
+
+
 def calibration_error(
-    confidence: NDArray[np.float64], right: NDArray[np.float64], rng: np.random.Generator, *, bins: int = BINS
+    confidence: NDArray[np.float64],
+    right: NDArray[np.float64],
+    rng: np.random.Generator | CalibrationDraws,
+    *,
+    bins: int = BINS,
 ) -> CalibrationError:
     """Return the expected calibration error over bins of equal mass, with a bootstrap interval.
 
@@ -49,7 +108,7 @@ def calibration_error(
     Args:
         confidence: Probability of the chosen answer, 0 to 1, one per item.
         right: 1 where the item was answered right, else 0, in the same order.
-        rng: Source of randomness.
+        rng: Source of randomness, or what was drawn from one.
         bins: Number of bins.
 
     Raises:
@@ -64,14 +123,12 @@ def calibration_error(
         return CalibrationError(
             Estimate(None, None, None, n, method, f"{n} items, {bins} bins need {bins}"), None, None
         )
-    groups = _Groups.of(confidence)
-    mass = groups.sums(np.ones((1, n)))
-    value = float(_binned(mass, groups.sums((right - confidence)[None, :]), bins)[0])
-    weights = _counts(n, rng)
-    drawn = _binned(groups.sums(weights), groups.sums(weights * (right - confidence)), bins)
+    ranks = _Ranks.of(confidence)
+    parts = ranks.bins(bins)
+    value = float(np.abs((right - confidence) @ parts).sum() / n)
+    draws = rng if isinstance(rng, CalibrationDraws) else CalibrationDraws(n, rng)
+    drawn, chance = draws.errors(confidence, (right - confidence)[ranks.order], ranks.starts, parts)
     low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
-    ideal = (rng.random((_RESAMPLES, n)) < confidence) - confidence
-    chance = _binned(np.repeat(mass, _RESAMPLES, axis=0), groups.sums(ideal), bins)
     mean, most = float(chance.mean()), float(np.quantile(chance, _LEVEL))
     least = 0.0 if value <= most else max(0.0, min(value, 2 * value - float(high)))
     end = min(1.0, max(value, 2 * value - float(low)))
@@ -113,56 +170,109 @@ def auroc(confidence: NDArray[np.float64], right: NDArray[np.float64], rng: np.r
     if hits in (0, n):
         what = "no items" if not n else "all items are right" if hits else "no item is right"
         return Estimate(None, None, None, n, method, what)
-    groups = _Groups.of(confidence)
-    won, lost = right.astype(bool), ~right.astype(bool)
-    value = float(_area(groups.sums(won[None, :].astype(float)), groups.sums(lost[None, :].astype(float)))[0])
+    won, lost = confidence[right.astype(bool)], confidence[~right.astype(bool)]
+    ranks = _Ranks.of(lost)
+    # How many of the wrong items in the order of their confidence each right one is above, and how many at least level with.
+    above, level = (np.searchsorted(lost[ranks.order], won, side=side) for side in ("left", "right"))
+    value = float((above + level).sum() / (2 * hits * (n - hits)))
     if min(hits, n - hits) == 1:
         return Estimate(value, None, None, n, method, "one item that differs from all others has no interval")
-    up, down = (np.zeros((_RESAMPLES, n)) for _ in range(2))
-    up[:, won], down[:, lost] = _counts(hits, rng), _counts(n - hits, rng)
-    drawn = _area(groups.sums(up), groups.sums(down))
+    drawn = np.concatenate([_areas(above, level, ranks.place, rows, rng) for rows in _blocks(n)]) / (hits * (n - hits))
     low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     if low == high:
         return Estimate(value, None, None, n, method, "all resamples are alike, so that a bootstrap has no width")
     return Estimate(value, float(low), float(high), n, method)
 
 
-@dataclass(frozen=True, slots=True)
-class _Groups:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ranks:
     """Items in the order of their confidence, those of equal confidence together."""
 
     order: NDArray[np.intp]
+    place: NDArray[np.intp]
+    """Where each item stands in that order."""
     starts: NDArray[np.intp]
+    """Where each confidence begins in that order."""
 
     @classmethod
-    def of(cls, confidence: NDArray[np.float64]) -> _Groups:
+    def of(cls, confidence: NDArray[np.float64]) -> _Ranks:
         order = np.argsort(confidence, kind="stable")
-        return cls(order, np.unique(confidence[order], return_index=True)[1])
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        return cls(order, place, np.unique(confidence[order], return_index=True)[1])
 
     def sums(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return sums over items of equal confidence: rows × items become rows × different confidences."""
-        return np.asarray(np.add.reduceat(rows[:, self.order], self.starts, axis=1), dtype=np.float64)
+        """Return sums over items of equal confidence: rows × items in order become rows × different confidences."""
+        if len(self.starts) == len(self.order):
+            return rows
+        return np.asarray(np.add.reduceat(rows, self.starts, axis=1), dtype=np.float64)
+
+    def bins(self, bins: int) -> NDArray[np.float64]:
+        """Return the part of each item that lies in each of `bins` bins of equal mass; items × bins, rows sum to 1."""
+        n = len(self.order)
+        reached = np.concatenate([self.starts, [n]]).astype(np.float64)
+        edges = np.linspace(0, n, bins + 1)
+        within = np.clip(edges[None, :], reached[:-1, None], reached[1:, None])
+        sizes = np.diff(reached).astype(np.intp)
+        shares = np.diff(within, axis=1) / sizes[:, None]
+        return np.asarray(np.repeat(shares, sizes, axis=0)[self.place], dtype=np.float64)
 
 
 def _binned(mass: NDArray[np.float64], excess: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
-    """Return the calibration error of each row from its sums by confidence: items, and right minus confidence."""
-    zero = np.zeros((len(mass), 1))
-    reached, carried = (np.hstack([zero, sums.cumsum(axis=1)]) for sums in (mass, excess))
-    edges = np.linspace(0, 1, bins + 1)
-    # Between two confidences the running sum is a straight line, which spreads equal items over bins.
-    at = [np.interp(edges * x[-1], x, y) for x, y in zip(reached, carried, strict=True)]
-    return np.asarray(np.abs(np.diff(at, axis=1)).sum(axis=1) / reached[:, -1], dtype=np.float64)
+    """Return the calibration error of each row from its sums by confidence: items, and right minus confidence.
+
+    All rows have the same number of items.
+    """
+    rows, width = mass.shape
+    n = float(mass[0].sum())
+    # Row after row as one running sum, in which each edge of a bin is one search.
+    reached, carried = mass.ravel().cumsum(), excess.cumsum(axis=1)
+    edges = np.arange(rows)[:, None] * n + np.linspace(0, n, bins + 1)[None, 1:-1]
+    at = np.searchsorted(reached, edges.ravel())
+    # Within one confidence the running sum is a straight line, which spreads equal items over bins.
+    left = (reached[at] - edges.ravel()) / mass.ravel()[at]
+    sums = (carried.ravel()[at] - left * excess.ravel()[at]).reshape(rows, bins - 1)
+    whole = np.hstack([np.zeros((rows, 1)), sums, carried[:, -1:]])
+    return np.asarray(np.abs(np.diff(whole, axis=1)).sum(axis=1) / n, dtype=np.float64)
 
 
-def _area(won: NDArray[np.float64], lost: NDArray[np.float64]) -> NDArray[np.float64]:
-    below = lost.cumsum(axis=1) - lost / 2
-    return np.asarray((won * below).sum(axis=1) / (won.sum(axis=1) * lost.sum(axis=1)), dtype=np.float64)
+def _areas(
+    above: NDArray[np.intp], level: NDArray[np.intp], place: NDArray[np.intp], rows: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return how many pairs of a right and a wrong item are in order in each of some bootstrap samples, a tie counting half.
+
+    Args:
+        above: How many wrong items each right one is above.
+        level: How many it is above or level with.
+        place: Where each wrong item stands in the order of their confidence.
+        rows: Number of samples.
+        rng: Source of randomness.
+    """
+    up = _counts(len(above), rng, rows)
+    below = np.zeros((rows, len(place) + 1))
+    np.cumsum(_counts(len(place), rng, rows, place), axis=1, out=below[:, 1:])
+    beaten = below.take(above, axis=1)
+    if (above != level).any():
+        beaten = (beaten + below.take(level, axis=1)) / 2
+    return np.einsum("ri,ri->r", up, beaten)
 
 
-def _counts(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return how often each of `n` items is in each bootstrap sample."""
-    drawn = rng.integers(0, n, size=(_RESAMPLES, n)) + n * np.arange(_RESAMPLES)[:, None]
-    return np.bincount(drawn.ravel(), minlength=_RESAMPLES * n).reshape(_RESAMPLES, n).astype(np.float64)
+def _blocks(n: int) -> Iterator[int]:
+    """Yield how many samples of `n` items to draw at a time, which bounds memory and keeps to a processor's cache."""
+    block = max(1, _BLOCK_VALUES // n)
+    for start in range(0, _RESAMPLES, block):
+        yield min(block, _RESAMPLES - start)
+
+
+def _counts(
+    n: int, rng: np.random.Generator, rows: int, place: NDArray[np.intp] | None = None
+) -> NDArray[np.float64]:
+    """Return how often each of `n` items is in each of some bootstrap samples; at its `place`, where that is given."""
+    drawn = rng.integers(0, n, size=(rows, n))
+    if place is not None:
+        drawn = place.take(drawn)
+    drawn += n * np.arange(rows)[:, None]
+    return np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
 
 
 def _check(confidence: NDArray[np.float64], right: NDArray[np.float64]) -> None:
