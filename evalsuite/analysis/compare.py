@@ -68,27 +68,23 @@ def compare(
     # A language or a quantisation that does better than what it is held against is no worry; else both ways matter.
     sides: Literal[1, 2] = 1 if by is Axis.QUANTISATION or (by is Axis.LANGUAGE and len(runs) == 1) else 2
     doubts = Doubts((str(runs[0].path), str(runs[-1].path)))
-    found: list[Pairing] = []
     if by is Axis.LANGUAGE and len(runs) == 1:
         rows = tuple(
             _of_gap(runs[0], gap)
             for gap in gaps(runs[0], reference=reference, margin=margin)
             if asked.languages is None or gap.language in asked.languages
         )
+    elif by is Axis.LANGUAGE:
+        rows = settle(gap_changes(runs[0], runs[1], reference, margin, doubts, asked.languages), sides=sides)
     else:
-        if by is Axis.LANGUAGE:
-            found = gap_changes(runs[0], runs[1], reference, margin, doubts, asked.languages)
-        else:
-            found = [_pairing(first, second, by, margin, doubts) for first, second in side_pairs(runs, by, reference)]
-        rows = settle(found, sides=sides)
+        pairs = side_pairs(runs, by, reference)
+        rows = settle([_pairing(first, second, by, margin, doubts) for first, second in pairs], sides=sides)
     timed = _alike_times(list(timed_pairs(runs, by, reference)), by, doubts, force=force, scores=bool(rows))
     if not force:
         doubts.refuse()
     times = compare_times(timed, asked.languages)
     if not rows and not times:
-        tasks = [set(run.manifest.tasks) for run in runs]
-        apart = "run the same tasks in both: they have none in common" if not tasks[0] & tasks[-1] else None
-        raise InputError(_nothing(runs, by), fix=apart or _FIXES[by])
+        raise _nothing(runs, by)
     return Comparison(
         by=by,
         runs=tuple(_facts(run, label) for run, label in zip(runs, labels, strict=True)),
@@ -217,10 +213,12 @@ def _with_references(run: Run, part: Part, by: Axis, reference: str | None) -> P
     return replace(part, languages=tuple(dict.fromkeys([*part.languages, *(code for code in against if code)])))
 
 
-def _nothing(runs: Sequence[Run], by: Axis) -> str:
+def _nothing(runs: Sequence[Run], by: Axis) -> InputError:
     what = "; ".join(f"{run.path}: {_contents(run)}" for run in runs)
     between = " that neither run alone could answer" if len(runs) > 1 and by in {Axis.MODEL, Axis.PROMPT} else ""
-    return f"there is nothing to compare by {by.value}{between} ({what})"
+    apart = not runs[0].manifest.tasks.keys() & runs[-1].manifest.tasks.keys()
+    fix = "run the same tasks in both: they have none in common" if apart else _FIXES[by]
+    return InputError(f"there is nothing to compare by {by.value}{between} ({what})", fix=fix)
 
 
 def _contents(run: Run) -> str:
