@@ -86,7 +86,9 @@ def compare(
         doubts.refuse()
     times = compare_times(timed, asked.languages)
     if not rows and not times:
-        raise InputError(_nothing(runs, by), fix=_FIXES[by])
+        tasks = [set(run.manifest.tasks) for run in runs]
+        apart = "run the same tasks in both: they have none in common" if not tasks[0] & tasks[-1] else None
+        raise InputError(_nothing(runs, by), fix=apart or _FIXES[by])
     return Comparison(
         by=by,
         runs=tuple(_facts(run, label) for run, label in zip(runs, labels, strict=True)),

@@ -50,7 +50,7 @@ def timed_pairs(runs: Sequence[Run], by: Axis, reference: str | None = None) -> 
         return
     labels = labels_of(runs)
     sides = [
-        [Timed(run, label, profile, _timed_name(label, profile.facts.cell.model)) for profile in run.profiles]
+        [Timed(run, label, profile, _timed_name(label, profile.facts.cell.model, by)) for profile in run.profiles]
         for run, label in zip(runs, labels, strict=True)
     ]
     if len(runs) > 1:
@@ -152,7 +152,9 @@ class _Rule:
         return (second, first) if first.model == against else (first, second)
 
 
-def _timed_name(label: str, model: str) -> str:
+def _timed_name(label: str, model: str, by: Axis) -> str:
+    if by is Axis.DEVICE and label:
+        return label  # the model is what both sides have in common
     return f"{model} ({label})" if label else model
 
 

@@ -165,6 +165,8 @@ def test_models_are_within_the_margin_only_if_they_are_so_on_both_sides(tmp_path
     only_b, only_a = near.difference.only_first, near.difference.only_second
     assert near.p_margin == pytest.approx(_tango_p(only_b, only_a, 400, 0.1), rel=1e-6)
     assert near.p_margin > _tango_p(only_a, only_b, 400, 0.1)
+    turned = compared(Axis.MODEL, path, margin=0.1, part=Part(tasks=("toy_topics",))).pairs[0]
+    assert (turned.first, turned.p_margin) == ("a", pytest.approx(near.p_margin))
 
 
 def _tango_p(only_first: int, only_second: int, n: int, margin: float) -> float:
@@ -449,7 +451,7 @@ def test_times_of_two_devices_are_ratios_of_medians_of_undisturbed_requests(time
     assert row.ratio.value == pytest.approx(np.median(a) / np.median(b))
     assert row.ratio.low < row.ratio.value < row.ratio.high < 1
     assert row.p == pytest.approx(scipy_stats.mannwhitneyu(a, b, method="exact").pvalue)
-    assert row.verdict is TimeVerdict.FASTER
+    assert (row.first, row.second, row.verdict) == ("A", "B", TimeVerdict.FASTER)
     assert (row.first_n, row.second_n) == (30, 30)
     p = [r.p for r in found.times]
     assert [r.p_holm for r in found.times] == pytest.approx(multipletests(p, method="holm")[1])
@@ -462,6 +464,20 @@ def test_few_requests_are_inconclusive_and_say_how_many_would_settle_it(folder, 
     row = next(r for r in compared(Axis.DEVICE, timed[0], two).times if r.kind is Kind.READING)
     assert row.verdict is TimeVerdict.INCONCLUSIVE
     assert row.needed is None or row.needed > row.first_n
+
+
+def test_only_requests_that_both_were_asked_are_compared(folder, timed):
+    def without(row: RequestRow) -> RequestRow | None:
+        return None if row.id == "classification-00" else row
+
+    plan = DevicePlan(models={SMOL: "Smol"}, meter=None, codes=("en", "eu"), rounds=12, row_hook=without)
+    fewer = build_profiles(folder / "fewer", plan)
+    row = next(r for r in compared(Axis.DEVICE, timed[0], fewer).times if r.kind is Kind.CLASSIFICATION)
+    kept = [
+        r for r in load_run(timed[0]).profiles[0].timed("en", Kind.CLASSIFICATION)[0] if r.id != "classification-00"
+    ]
+    assert row.first_n == row.second_n == len(kept) < 30
+    assert row.first_median_s == pytest.approx(np.median([r.total_s for r in kept]))
 
 
 def test_languages_narrow_times_too(timed):
@@ -510,6 +526,13 @@ def test_scores_are_compared_and_unlike_times_are_left_out_with_a_note(tmp_path)
 
 
 # --- names
+
+
+def test_runs_without_a_common_task_say_so(pair, tmp_path):
+    other = run_of(tmp_path / "other", "two", codes=("ja",))
+    with pytest.raises(InputError, match="nothing to compare by model") as refused:
+        compared(Axis.MODEL, pair[0], other)
+    assert "none in common" in str(refused.value.fix)
 
 
 @pytest.mark.parametrize(
