@@ -58,7 +58,7 @@ def _files(run: Run) -> str:
                 MISSING
                 if made is None
                 else f"{made.name} ({made.quantisation or MISSING}), {made.tool} {made.version}",
-                "yes" if made and made.requantised else "no",
+                MISSING if made is None else "yes" if made.requantised else "no",
                 types_text(model) or MISSING,
                 MISSING if bits is None else f"{bits:.2f}",
                 MISSING if model.bytes is None else f"{model.bytes / _MEBI:.0f}",
