@@ -32,7 +32,8 @@ def quantisation_parts(run: Run, tables: Tables, language: Language, series: Ser
     text = (
         "Every quantisation of a model against its base: the file that it was made from, where that was measured too. A "
         "file that was made from a quantised one cannot be better than its source. Differences are in points where scores "
-        "are shares, on the same items, with 95 % interval; p is corrected by Holm over each table."
+        "are shares, on the same items, with 95 % interval; p is corrected by Holm over each table. “Within margin”: a "
+        "test of its own, corrected too, excludes a loss as large as the sweep's `margin` (by default 5 points)."
     )
     return [
         "## Quantisation",
