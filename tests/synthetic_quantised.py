@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,10 +47,26 @@ def build_quantised(
     codes: tuple[str, ...] = ("en", "es", "pt", "eu", "gl"),
     groups: tuple[str, ...] = ("toy",),
     models: tuple[Model, ...] = (file_of(BASE), file_of(Q4), file_of(Q2)),
+    shared: int | None = None,
 ) -> Path:
-    """Write a run folder and return it; a cell of which `score` gives nothing fails."""
+    """Write a run folder and return it; a cell of which `score` gives nothing fails.
+
+    Args:
+        path: The folder.
+        score: Scores.
+        items: Items of each cell.
+        codes: Languages.
+        groups: Parallel groups.
+        models: Models.
+        shared: Items in a row that share a passage; none where they stand alone.
+    """
     plan = Plan(items=items, codes=codes, models={m.name: m.title for m in models}, holes=False)
-    tasks = {f"{group}_{code}": task(f"{group}_{code}", code, group) for group in groups for code in codes}
+    column = "passage" if shared else None
+    tasks = {
+        f"{group}_{code}": task(f"{group}_{code}", code, group, cluster_column=column)
+        for group in groups
+        for code in codes
+    }
     cells = tuple(cell_of(plan, m.name, one, PromptForm.NATIVE) for m in models for one in tasks.values())
     manifest: Manifest = manifest_of(plan, tasks, cells, ()).model_copy(update={"models": {m.name: m for m in models}})
     with RunWriter(path) as writer:
@@ -63,7 +80,8 @@ def build_quantised(
                 continue
             for chunk in range(cell.chunks):
                 inside = [i for i in cell.chunk(chunk) if i in kept]
-                records = [record(i, score=kept[i], choices=_choices(i)) for i in inside]
+                docs = {i: json.dumps({"passage": i // (shared or 1)}) for i in inside}
+                records = [record(i, score=kept[i], choices=_choices(i), doc=docs[i]) for i in inside]
                 writer.write_chunk(cell, chunk, records, wall_s=1.0, tokens=100)
             writer.finish(cell, CellStatus.DONE)
     return path

@@ -223,8 +223,8 @@ def test_unknown_quantisations_suggest_near_ones(catalog, name, near):
     assert near in error.value.fix
 
 
-def test_a_quantisation_that_needs_an_importance_matrix_is_refused_with_its_reason(catalog):
-    with pytest.raises(InputError, match="IQ2_XXS cannot be made here: it needs an importance matrix"):
+def test_a_quantisation_that_is_meant_for_an_importance_matrix_is_refused_with_its_reason(catalog):
+    with pytest.raises(InputError, match="IQ2_XXS is not made here: it is meant for an importance matrix"):
         check_quantise(sweep({"name": "gemma3-270m", "quantise": ["IQ2_XXS"]}), catalog)
 
 

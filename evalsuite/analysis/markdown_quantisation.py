@@ -32,7 +32,8 @@ def quantisation_parts(run: Run, tables: Tables, language: Language, series: Ser
     text = (
         "Every quantisation of a model against its base: the file that it was made from, where that was measured too. A "
         "file that was made from a quantised one cannot be better than its source. Differences are in points where scores "
-        "are shares, on the same items, with 95 % interval; p is corrected by Holm over each table."
+        "are shares, on the same items, with 95 % interval; p is corrected by Holm over each table. “Within margin”: a "
+        "test of its own, corrected too, excludes a loss as large as the sweep's `margin` (by default 5 points)."
     )
     return [
         "## Quantisation",
@@ -58,7 +59,7 @@ def _files(run: Run) -> str:
                 MISSING
                 if made is None
                 else f"{made.name} ({made.quantisation or MISSING}), {made.tool} {made.version}",
-                "yes" if made and made.requantised else "no",
+                MISSING if made is None else "yes" if made.requantised else "no",
                 types_text(model) or MISSING,
                 MISSING if bits is None else f"{bits:.2f}",
                 MISSING if model.bytes is None else f"{model.bytes / _MEBI:.0f}",

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evalsuite.analysis.gap_table import verdict_of
+from evalsuite.analysis.gap_table import margin_of, verdict_of
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.paired_items import group_tasks
-from evalsuite.analysis.rows import ALPHA, Scale, Verdict
+from evalsuite.analysis.paired_items import compared, group_tasks, scored_items, usable_clusters
+from evalsuite.analysis.rows import Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, why_no_items
-from evalsuite.analysis.sensitivity import scored_items, shared_items
+from evalsuite.analysis.sensitivity import shared_items
 from evalsuite.records import DEQUANTISED, PromptForm, Task
 from evalsuite.stats.corrections import holm
+from evalsuite.stats.equivalence import non_inferiority_p
 from evalsuite.stats.paired import PairedDifference, paired_difference
 
 __all__ = [
@@ -57,9 +58,13 @@ class DeltaRow:
     p_holm: float | None
     """Corrected over all rows of this table."""
     verdict: Verdict | None
-    """Behind: quantisation costs; ahead: it does better than its base."""
+    """Behind: quantisation costs; ahead: it does better than its base; within: it costs less than the margin."""
     reason: str | None
     """Why there is no difference."""
+    margin: float | None
+    """Loss that matters, as for gaps; none where scores are no shares and the sweep names none."""
+    p_margin: float | None
+    """One-sided p that the loss is the margin or more, corrected over all rows of this table by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +129,24 @@ def quantised_models(run: Run) -> tuple[Quantised, ...]:
 def quantisation_deltas(run: Run) -> tuple[DeltaRow, ...]:
     """Return quantisation minus base for every quantisation × task × prompt form, paired by item.
 
-    Intervals and tests are those of a gap (`paired_difference`); p-values are corrected by Holm over all rows.
+    Intervals, tests and margin are those of a gap (`paired_difference`, `non_inferiority_p`). p-values of no difference
+    are corrected by Holm over all rows, and so, by themselves, are those of a loss as large as the margin.
     """
     found = [
         _delta(run, pair, task, form)
         for group in run.groups
         for language in run.languages
         for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language
+        if run.group_of(task.name) == group and task.language == language and not task.only_read
         for pair in quantised_models(run)
         for form in run.forms
         if run.result(pair.model, task.name, form)
     ]
     corrected = holm([row.difference.p for row in found])
+    within = holm([row.p_margin for row in found])
     return tuple(
-        replace(row, p_holm=p, verdict=verdict_of(row.difference, p)) for row, p in zip(found, corrected, strict=True)
+        replace(row, p_holm=p, p_margin=q, verdict=verdict_of(row.difference, p, q))
+        for row, p, q in zip(found, corrected, within, strict=True)
     )
 
 
@@ -148,9 +156,9 @@ def delta_of_deltas(run: Run) -> tuple[DoubleDeltaRow, ...]:
     With s(m, l, i) the score of model m on item i in language l, v the quantisation, b its base and r the reference
     language, the difference is the mean over items of [s(v, l, i) - s(b, l, i)] - [s(v, r, i) - s(b, r, i)]: a difference
     in differences, paired by item, over the items that all four have (Card and Krueger 1994, Am. Econ. Rev. 84, 772-793,
-    for the estimator). The interval is a bootstrap of items, the test a sign-flip permutation of the items' double
-    differences; where both sides are only 0 and 1, Newcombe's interval and McNemar's test, which is the same test
-    exactly. p-values are corrected by Holm over all rows.
+    for the estimator). The interval is Student's t of the items' double differences, the test flips their signs; where
+    both sides are only 0 and 1, Newcombe's interval and McNemar's test, which is the same test exactly. Items that share
+    a passage are taken together. p-values are corrected by Holm over all rows.
     """
     found = [
         _double(run, pair, group, (language, reference), form)
@@ -190,9 +198,12 @@ def tier_deltas(run: Run) -> tuple[TierDeltaRow, ...]:
     )
 
 
-_ALIKE = 1e-12
-"""Means of scores that differ by less are the same but for rounding."""
-_Sides = tuple[NDArray[np.float64], NDArray[np.float64]]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Items:
+    """Values by item (row) and side (column), and what each item shares with others."""
+
+    matrix: NDArray[np.float64]
+    clusters: list[str] | None
 
 
 def _root(run: Run, name: str) -> str | None:
@@ -217,31 +228,34 @@ def _base(run: Run, root: str, names: Sequence[str]) -> str:
 
 
 def _delta(run: Run, pair: Quantised, task: Task, form: PromptForm) -> DeltaRow:
-    sides = [_scored(run, name, task.name, form) for name in (pair.model, pair.base)]
-    joined = _joined(sides)
-    key = ("quantisation", pair.model, pair.base, task.name, form.value)
-    difference = _compared(run, key, None if isinstance(joined, str) else (_column(joined, 0), _column(joined, 1)))
+    found = _joined([_scored(run, name, task.name, form) for name in (pair.model, pair.base)])
+    group = run.group_of(task.name)
+    margin = margin_of(run, group)
+    p_margin: float | None = None
+    if margin is not None and isinstance(found, _Items):
+        p_margin = non_inferiority_p(found.matrix[:, 0], found.matrix[:, 1], margin, clusters=found.clusters)
+    difference = _compared(run, ("quantisation", pair.model, pair.base, task.name, form.value), found)
     return DeltaRow(
         model=pair.model,
         base=pair.base,
         task=task.name,
-        group=run.group_of(task.name),
+        group=group,
         language=task.language,
         form=form,
         difference=difference,
-        scale=scale_of(run, run.group_of(task.name)),
+        scale=scale_of(run, group),
         p_holm=None,
         verdict=None,
-        reason=joined if isinstance(joined, str) else difference.reason,
+        reason=difference.reason,
+        margin=margin,
+        p_margin=p_margin,
     )
 
 
 def _double(run: Run, pair: Quantised, group: str, languages: tuple[str, str], form: PromptForm) -> DoubleDeltaRow:
     language, reference = languages
-    found = _costs(run, pair, group, languages, form)
     key = ("quantisation-language", pair.model, pair.base, group, language, reference, form.value)
-    sides = None if isinstance(found, str) else (found[:, 0], found[:, 1])
-    difference = _without_counts(_compared(run, key, sides))
+    difference = _without_counts(_compared(run, key, _costs(run, pair, group, languages, form)))
     return DoubleDeltaRow(
         model=pair.model,
         base=pair.base,
@@ -253,20 +267,20 @@ def _double(run: Run, pair: Quantised, group: str, languages: tuple[str, str], f
         scale=scale_of(run, group),
         p_holm=None,
         verdict=None,
-        reason=found if isinstance(found, str) else difference.reason,
+        reason=difference.reason,
     )
 
 
-def _tier(run: Run, pair: Quantised, group: str, form: PromptForm) -> tuple[TierDeltaRow, _Sides | None] | None:
+def _tier(run: Run, pair: Quantised, group: str, form: PromptForm) -> tuple[TierDeltaRow, _Items | None] | None:
     low, high = (tuple(_of_tier(run, pair, group, form, tier)) for tier in ("low", "high"))
     if not low or not high:
         return None
     found = _costs(run, pair, group, (*low, *high), form)
-    sides: _Sides | None = None
-    if not isinstance(found, str):
-        sides = found[:, : len(low)].mean(axis=1), found[:, len(low) :].mean(axis=1)
+    if isinstance(found, _Items):
+        sides = (found.matrix[:, : len(low)].mean(axis=1), found.matrix[:, len(low) :].mean(axis=1))
+        found = replace(found, matrix=np.column_stack(sides))
     key = ("quantisation-tier", pair.model, pair.base, group, form.value)
-    difference = _without_counts(_compared(run, key, sides))
+    difference = _without_counts(_compared(run, key, found))
     row = TierDeltaRow(
         model=pair.model,
         base=pair.base,
@@ -278,17 +292,23 @@ def _tier(run: Run, pair: Quantised, group: str, form: PromptForm) -> tuple[Tier
         scale=scale_of(run, group),
         p_holm=None,
         verdict=None,
-        reason=found if isinstance(found, str) else difference.reason,
+        reason=difference.reason,
     )
-    return row, sides
+    return row, found if isinstance(found, _Items) else None
 
 
 def _all_groups(
-    run: Run, pair: Quantised, form: PromptForm, rows: Sequence[tuple[TierDeltaRow, _Sides]]
+    run: Run, pair: Quantised, form: PromptForm, rows: Sequence[tuple[TierDeltaRow, _Items]]
 ) -> TierDeltaRow:
     tiers = {code for row, _ in rows for code in row.low}, {code for row, _ in rows for code in row.high}
     low, high = (tuple(code for code in run.languages if code in tier) for tier in tiers)
-    joined = np.concatenate([one for _, (one, _) in rows]), np.concatenate([one for _, (_, one) in rows])
+    clusters = [
+        # Where items of a group share nothing, each is a cluster of its own.
+        f"{row.group}\n{cluster}"
+        for row, items in rows
+        for cluster in items.clusters or [f"\n{place}" for place in range(len(items.matrix))]
+    ]
+    joined = _Items(np.concatenate([items.matrix for _, items in rows]), clusters)
     difference = _without_counts(_compared(run, ("quantisation-tier", pair.model, pair.base, form.value), joined))
     return replace(rows[0][0], group=None, low=low, high=high, difference=difference, reason=difference.reason)
 
@@ -304,12 +324,10 @@ def _of_tier(run: Run, pair: Quantised, group: str, form: PromptForm, tier: str)
             yield code
 
 
-def _costs(
-    run: Run, pair: Quantised, group: str, languages: Sequence[str], form: PromptForm
-) -> NDArray[np.float64] | str:
+def _costs(run: Run, pair: Quantised, group: str, languages: Sequence[str], form: PromptForm) -> _Items | str:
     """Return quantisation minus base by item (row) and language (column), or why there is nothing to return."""
     tasks = group_tasks(run, group)
-    sides: list[pd.Series[float] | str] = []
+    sides: list[pd.DataFrame | str] = []
     metrics: set[str] = set()
     for code in languages:
         same = tasks.get(code, [])
@@ -321,39 +339,32 @@ def _costs(
         sides += [_scored(run, name, same[0].name, form) for name in (pair.model, pair.base)]
     if len(metrics) > 1:
         return f"the languages are scored by other metrics: {', '.join(sorted(metrics))}"
-    joined = _joined(sides)
-    if isinstance(joined, str):
-        return joined
-    values = joined.to_numpy(dtype=np.float64)
-    costs: NDArray[np.float64] = values[:, 0::2] - values[:, 1::2]
-    return costs
+    found = _joined(sides)
+    return found if isinstance(found, str) else replace(found, matrix=found.matrix[:, 0::2] - found.matrix[:, 1::2])
 
 
-def _scored(run: Run, model: str, task: str, form: PromptForm) -> pd.Series[float] | str:
+def _scored(run: Run, model: str, task: str, form: PromptForm) -> pd.DataFrame | str:
     found = scored_items(run, model, task, form)
     return f"{model} has no scores on {task} ({why_no_items(run, model, task, form)})" if found is None else found
 
 
-def _joined(sides: Sequence[pd.Series[float] | str]) -> pd.DataFrame | str:
-    lacking = next((side for side in sides if isinstance(side, str)), None)
-    return lacking or shared_items([side for side in sides if not isinstance(side, str)])
+def _joined(sides: Sequence[pd.DataFrame | str]) -> _Items | str:
+    """Return the scores of the items that all sides have; items are taken by the cluster that the first side names."""
+    frames = [side for side in sides if not isinstance(side, str)]
+    if len(frames) < len(sides):
+        return next(side for side in sides if isinstance(side, str))
+    joined = shared_items([frame["score"].astype("float64") for frame in frames])
+    if isinstance(joined, str):
+        return joined
+    return _Items(joined.to_numpy(dtype=np.float64), usable_clusters(frames[0].loc[joined.index, "cluster"]))
 
 
-def _column(joined: pd.DataFrame, place: int) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = joined[place].to_numpy(dtype=np.float64)
-    return values
-
-
-def _compared(run: Run, key: tuple[str, ...], sides: _Sides | None) -> PairedDifference:
-    if sides is None:
-        return paired_difference([], [])
-    found = paired_difference(*sides, rng=run.rng(*key), level=1 - ALPHA)
-    if found.interval_method == "bootstrap" and np.ptp(sides[0] - sides[1]) < _ALIKE:
-        # No width says that the items are alike, not that nothing is uncertain.
-        return replace(found, low=None, high=None, reason="all items differ by the same, so a bootstrap has no width")
-    return found
+def _compared(run: Run, key: tuple[str, ...], found: _Items | str) -> PairedDifference:
+    if isinstance(found, str):
+        return replace(paired_difference([], []), reason=found)
+    return compared(run, found.matrix[:, 0], found.matrix[:, 1], key, found.clusters)
 
 
 def _without_counts(difference: PairedDifference) -> PairedDifference:
     """Return a difference of differences: its sides are no right and wrong answers that could be counted."""
-    return replace(difference, only_first=None, only_second=None)
+    return replace(difference, only_first=None, only_second=None, odds=None)

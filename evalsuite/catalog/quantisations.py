@@ -13,7 +13,7 @@ __all__ = ["NOT_QUANTISED", "QUANTISATIONS", "check_quantisation", "other_types"
 NOT_QUANTISED: Final = frozenset({"F32", "F16", "BF16"})
 """Types that hold floating-point numbers."""
 
-# Mean bits of a weight in a large model. Left out are types that need an importance matrix, which is made from texts.
+# Mean bits of a weight in a large model. Left out are types that are meant for an importance matrix, which is made from texts.
 _USUAL_BITS: Final = {
     "F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q5_K_S": 5.5, "Q5_1": 6.0,
     "Q5_0": 5.5, "Q4_K_M": 4.9, "Q4_K_S": 4.6, "Q4_1": 5.0, "Q4_0": 4.6, "IQ4_NL": 4.5, "IQ4_XS": 4.3, "Q3_K_L": 4.3,
@@ -34,7 +34,7 @@ def check_quantisation(name: str) -> None:
         return
     if name in FILE_TYPES.values():
         raise InputError(
-            f"quantise: {name} cannot be made here: it needs an importance matrix, or a model of its own kind",
+            f"quantise: {name} is not made here: it is meant for an importance matrix, or for models of its own kind",
             fix=f"take one of {', '.join(QUANTISATIONS)}",
         )
     fix = suggest(name, QUANTISATIONS, kind="quantisation", show="docs/quantisation.md")

@@ -16,7 +16,7 @@ from evalsuite.gate.fixes import Fix, advice, profile_fix
 from evalsuite.gate.policy import SCORE_RULES
 from evalsuite.gate.rows import Outcome, RuleTest, Unit, missing
 from evalsuite.gate.scope import Scope
-from evalsuite.records import CellStatus, Device, ProfileFacts, ReadingLabel
+from evalsuite.records import CellStatus, Device, Kind, ProfileFacts, ProfileSettings, ReadingLabel
 from evalsuite.stats.one_sample import items_for_share, quantile_against
 
 __all__ = ["device_tests", "is_device", "profile_of"]
@@ -132,15 +132,17 @@ def _time_test(rule: str, scope: Scope, profile: Profile, language: str, limit: 
         needed=needed,
         method=found.method,
         told=found.reason or "",
-        fix=_command(scope, model, language, rounds=_rounds(profile, len(rows), needed)),
+        fix=_command(scope, model, language, rounds=_rounds(profile, kind, len(rows), needed)),
     )
 
 
-def _rounds(profile: Profile, requests: int, needed: int | None) -> int | None:
-    """Return how many rounds make the requests that are needed."""
+def _rounds(profile: Profile, kind: Kind, requests: int, needed: int | None) -> int | None:
+    """Return how many rounds of `evalsuite profile` make the requests that are needed."""
     if needed is None or not profile.facts.rounds_done:
         return None
-    return math.ceil(needed * profile.facts.rounds_done / requests)
+    # As many as a round gave here, where some were disturbed; a round of a user's own messages has more of them.
+    usual = ProfileSettings().classifications if kind is Kind.CLASSIFICATION else 1
+    return math.ceil(needed / min(usual, requests / profile.facts.rounds_done))
 
 
 # --- memory

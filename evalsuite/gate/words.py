@@ -107,7 +107,13 @@ def decision_sentence(
     if outcome is Outcome.NO_GO:
         return f"broken: {broken}"
     if outcome is Outcome.GO:
-        told = f"all {len(rules)} rules are kept" if len(rules) > 1 else "its rule is kept"
+        told = (
+            f"all {len(rules)} rules are kept"
+            if len(rules) > 2
+            else "both rules are kept"
+            if len(rules) > 1
+            else "its rule is kept"
+        )
         return (
             told
             if p is None

@@ -101,6 +101,10 @@ class _Builder:
     def _deltas(self, found: Gathered[DeltaRow]) -> Block[DeltaRow]:
         family = _tested(self._tables.quantisation)
         caption = self._text("quantisation.caption", group=found.title, family=family)
+        margins = {row.margin for row in found.rows if row.scale is Scale.SHARE and row.margin is not None}
+        caption += "".join(
+            f" {self._text('quantisation.margin', margin=_points(margin))}" for margin in sorted(margins)
+        )
         return self._block(found, caption, self._note("quantisation.note", found.rows))
 
     def _languages(self, found: Gathered[DoubleDeltaRow]) -> Block[DoubleDeltaRow]:
@@ -116,6 +120,10 @@ class _Builder:
         verdicts = [row.verdict for row in rows if row.verdict is not None]
         behind, ahead = verdicts.count(Verdict.BEHIND), verdicts.count(Verdict.AHEAD)
         return self._text(key, n=len(verdicts), behind=behind, ahead=ahead) if verdicts else ""
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:g}"
 
 
 def _tested(rows: Iterable[DeltaRow | DoubleDeltaRow | TierDeltaRow]) -> int:

@@ -15,6 +15,7 @@ from evalsuite.gate import Outcome, RuleTest, load_policy
 from evalsuite.gate.decide import _Case, _judged
 from evalsuite.stats.one_sample import share_against
 from tests.synthetic import task
+from tests.synthetic_forms import build_forms
 from tests.synthetic_gate import ITEMS, MODEL, OTHER, decision, finding, judged, known_run, write_policy
 
 GO, NO_GO, OPEN = Outcome.GO, Outcome.NO_GO, Outcome.INCONCLUSIVE
@@ -168,6 +169,15 @@ def test_a_rollout_needs_every_rule(scored, tmp_path):
     assert found.sentence == "broken: maximum_gap"
 
 
+def test_a_rollout_is_as_sure_as_its_least_sure_rule(scored, tmp_path):
+    # The intersection-union test of Berger (1982): each rule at the full level, and the largest p is that of the whole.
+    use_case = {"rules": {"minimum_score": "75 %", "above_chance": True, "maximum_gap": "10 points"}}
+    found = decision(judged(scored, write_policy(tmp_path, use_case)), "es")
+    raw = [f.test.p_go for f in found.findings if f.test.p_go is not None]
+    assert len(set(raw)) == 3
+    assert found.p_go == max(raw) == pytest.approx(stats.binomtest(97, ITEMS, 0.75, alternative="greater").pvalue)
+
+
 # --- many decisions
 
 
@@ -310,3 +320,27 @@ def test_items_of_one_passage_are_worth_less_than_as_many_others(tmp_path):
     assert found.test.method == "score test of clusters"
     assert found.outcome is OPEN
     assert task("x", "en", None).cluster_column is None
+
+
+def test_answers_in_another_language_are_counted_where_answers_are_written(tmp_path):
+    model, run = "smollm2-135m-q4_1", build_forms(tmp_path / "run")
+    case = {
+        "models": [model],
+        "languages": ["en"],
+        "tasks": ["toy_answers", "toy_reading"],
+        "rules": {"wrong_language_share": "10 %"},
+        "evidence": {"no_warnings": False},
+    }
+    found = finding(judged(run, write_policy(tmp_path, case)), "wrong_language_share", "en", model)
+    # Of the 40 answers the language of 31 can be told, and none is in another one: 0.9 ** 31 = 0.038.
+    assert (found.test.n, found.test.value, found.outcome) == (31, 0.0, GO)
+    assert found.test.p_go == pytest.approx(0.9**31)
+    assert found.test.high == pytest.approx(1 - 0.05 ** (1 / 31))
+    strict = judged(run, write_policy(tmp_path, {**case, "rules": {"wrong_language_share": "5 %"}}))
+    found = finding(strict, "wrong_language_share", "en", model)
+    assert (found.outcome, found.test.needed) == (OPEN, 59)
+    assert "About 59 answers would settle it" in found.sentence
+    # A rule that no task can be asked is not kept either.
+    none = judged(run, write_policy(tmp_path, {**case, "tasks": ["toy_reading"]}))
+    assert decision(none, "en", model).outcome is OPEN
+    assert decision(none, "en", model).sentence == "no rule could be tested"
