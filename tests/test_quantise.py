@@ -220,7 +220,7 @@ def test_unknown_quantisations_suggest_near_ones(catalog, name, near):
     with pytest.raises(InputError) as error:
         check_quantise(sweep("gemma3-270m", quantise=[name]), catalog)
     assert repr(name.upper()) in error.value.problem
-    assert near in error.value.fix
+    assert near in (error.value.fix or "")
 
 
 def test_a_quantisation_that_is_meant_for_an_importance_matrix_is_refused_with_its_reason(catalog):
@@ -284,6 +284,7 @@ def test_the_entry_of_a_model_file_may_say_what_it_was_made_from(tmp_path):
     text = {"title": "T", "licence": "x", "source": {"file": "t.gguf"}, "made_from": made}
     (folder / "small.yaml").write_text(json.dumps(text), encoding="utf-8")
     model = load_catalog([tmp_path]).models["small"]
+    assert model.made_from is not None
     assert model.made_from.name == "big"
     assert model.made_from.sha256 is None
 
