@@ -219,9 +219,7 @@ def _items(group: Group, code: str, n: int, rng: np.random.Generator) -> dict[st
     }  # fmt: skip
 
 
-def _choices(
-    group: Group, code: str, n: int, shared: np.random.Generator, rng: np.random.Generator
-) -> list[list[str]]:
+def _choices(group: Group, code: str, n: int, shared: np.random.Generator, rng: np.random.Generator) -> list[list[str]]:
     k = group.choices
     if not k:
         return [[]] * n
@@ -261,7 +259,9 @@ def _chosen(group: Group, items: dict[str, Any], skill: float, rng: np.random.Ge
     logprobs = -0.8 * items["lengths"] + rng.normal(0, 2, (n, k))
     prior = -0.9 * items["lengths"] + rng.normal(0, 2, (n, k))
     logprobs[np.arange(n), items["right"]] += 1.5 * (skill + 0.5 * items["ease"])
-    compared = {"acc_norm": logprobs / items["lengths"], "acc_mutual_info": logprobs - prior}.get(group.metric, logprobs)
+    compared = {"acc_norm": logprobs / items["lengths"], "acc_mutual_info": logprobs - prior}.get(
+        group.metric, logprobs
+    )
     picked = compared.argmax(axis=1)
     score = (picked == items["right"]).astype(np.float64)
     return {
@@ -287,7 +287,9 @@ def _written(cell: Cell, items: dict[str, Any], skill: float, rng: np.random.Gen
     ]
     # The F1 of a few words has few values, chrF has many.
     some = rng.beta(1, 3, n)
-    score = np.where(kinds < 0.1 + skill / 4, 1.0, np.round(some * 12) / 12 if cell.task.startswith("extracts") else some)
+    score = np.where(
+        kinds < 0.1 + skill / 4, 1.0, np.round(some * 12) / 12 if cell.task.startswith("extracts") else some
+    )
     return {
         "logprobs": pa.array([[]] * n, pa.list_(pa.float64())),
         "greedy": pa.array([[]] * n, pa.list_(pa.bool_())),

@@ -53,8 +53,8 @@ def _row(run: Run, cell: CategoryCell, draws: Callable[[int], CalibrationDraws])
         form=cell.form,
         metric=cell.task.primary_metric,
         confusion=confusion_of(cell.names, cell.right, cell.picked, run.rng("confusion", *keys)) if found else None,
-        confidence=confidence_of(
-            cell.right, cell.values, run.rng("confidence", *keys), draws(len(cell.right))
-        ) if found else None,
+        confidence=confidence_of(cell.right, cell.values, run.rng("confidence", *keys), draws(len(cell.right)))
+        if found
+        else None,
         reason=cell.reason,
     )

@@ -70,7 +70,7 @@ def _of_task(run: Run, folder: RunFolder, task: Task, group: str) -> Iterator[Ca
             result = run.result(model, task.name, form)
             frame = run.frames.get(result.cell.id) if result else None
             names = None if frame is None else _names(frame)
-            if result is None or names is None:
+            if result is None or frame is None or names is None:
                 continue
             stored = folder.table(result.cell, columns=_columns(task))
             read = _read(task, names, frame["right"].to_numpy(), stored)

@@ -173,8 +173,8 @@ def _names(cells: Sequence[Cell], counts: Sequence[int], tasks: Mapping[str, Tas
     named: dict[str, pd.Categorical] = {}
     for name, column in zip(_NAMES, values, strict=True):
         known = {value: code for code, value in enumerate(dict.fromkeys(column))}
-        codes = np.repeat(np.array([known[value] for value in column], dtype=np.int32), counts)
-        named[name] = pd.Categorical.from_codes(codes, list(known))
+        codes = np.repeat(np.array([known[value] for value in column], dtype=np.intp), counts)
+        named[name] = pd.Categorical.from_codes(codes, pd.Index(list(known), dtype=object))
     return named
 
 

@@ -185,7 +185,9 @@ class _Means:
     Source of resampling both at once: A. B. Owen (2007), The pigeonhole bootstrap, Ann. Appl. Stat. 1, 386-411.
     """
 
-    def __init__(self, nested: Nested, right: NDArray[np.intp], enters: NDArray[np.intp], rng: np.random.Generator) -> None:
+    def __init__(
+        self, nested: Nested, right: NDArray[np.intp], enters: NDArray[np.intp], rng: np.random.Generator
+    ) -> None:
         """Draw the samples.
 
         Args:

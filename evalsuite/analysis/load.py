@@ -160,7 +160,7 @@ class Run:
         coded = pc.dictionary_encode(pa.array(self.items["item_id"], pa.string()))
         ranks = np.empty(len(coded.dictionary), dtype=np.intp)
         ranks[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(ranks))
-        return ranks[coded.indices.to_numpy()]
+        return np.asarray(ranks[coded.indices.to_numpy()], dtype=np.intp)
 
     @cached_property
     def _by_key(self) -> dict[tuple[str, str, PromptForm], CellResult]:

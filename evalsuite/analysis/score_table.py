@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -129,7 +130,9 @@ def answer_spread(frame: pd.DataFrame | None) -> AnswerSpread | None:
     answer, alike = Counter(c[p] for c, p in zip(choices, places.tolist(), strict=True)).most_common(1)[0]
     place, there = Counter(places.tolist()).most_common(1)[0]
     # Of most items one choice is right; only of the others is the target looked at again.
-    told = [(c, (int(r),)) for c, r in zip(choices, right.tolist(), strict=True) if r == r]  # noqa: PLR0124 - NaN
+    told: list[tuple[tuple[str, ...], tuple[int, ...]]] = [
+        (c, (int(r),)) for c, r in zip(choices, right.tolist(), strict=True) if not math.isnan(r)
+    ]
     others = np.flatnonzero(np.isnan(right))
     if others.size:
         targets = frame["target"].iloc[answered[others]]

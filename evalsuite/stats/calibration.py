@@ -223,7 +223,7 @@ def _binned(mass: NDArray[np.float64], excess: NDArray[np.float64], bins: int) -
 
     All rows have the same number of items.
     """
-    rows, width = mass.shape
+    rows = len(mass)
     n = float(mass[0].sum())
     # Row after row as one running sum, in which each edge of a bin is one search.
     reached, carried = mass.ravel().cumsum(), excess.cumsum(axis=1)
@@ -254,7 +254,7 @@ def _areas(
     beaten = below.take(above, axis=1)
     if (above != level).any():
         beaten = (beaten + below.take(level, axis=1)) / 2
-    return np.einsum("ri,ri->r", up, beaten)
+    return np.asarray(np.einsum("ri,ri->r", up, beaten), dtype=np.float64)
 
 
 def _blocks(n: int) -> Iterator[int]:
@@ -264,9 +264,7 @@ def _blocks(n: int) -> Iterator[int]:
         yield min(block, _RESAMPLES - start)
 
 
-def _counts(
-    n: int, rng: np.random.Generator, rows: int, place: NDArray[np.intp] | None = None
-) -> NDArray[np.float64]:
+def _counts(n: int, rng: np.random.Generator, rows: int, place: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
     """Return how often each of `n` items is in each of some bootstrap samples; at its `place`, where that is given."""
     drawn = rng.integers(0, n, size=(rows, n))
     if place is not None:
