@@ -11,7 +11,7 @@ from evalsuite.stats.corrections import benjamini_hochberg, holm
 from evalsuite.stats.equivalence import non_inferiority_p, tango_interval, tost_p
 from evalsuite.stats.estimate import Estimate
 from evalsuite.stats.index import Index, IndexDifference, TaskScores, chance_corrected, index_difference, language_index
-from evalsuite.stats.intervals import bootstrap_mean, clopper_pearson, geometric_ratio, ratio_of_means, wilson
+from evalsuite.stats.intervals import clopper_pearson, geometric_ratio, ratio_of_means, wilson
 from evalsuite.stats.paired import (
     PairedDifference,
     matched_odds,
@@ -48,7 +48,6 @@ __all__ = [
     "TaskScores",
     "UnpairedDifference",
     "benjamini_hochberg",
-    "bootstrap_mean",
     "chance_corrected",
     "clopper_pearson",
     "cluster_mean",

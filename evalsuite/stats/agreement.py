@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalsuite.stats.bootstrap import bootstrap
-from evalsuite.stats.clusters import resampled_sums
 from evalsuite.stats.estimate import Estimate
 from evalsuite.stats.intervals import wilson
 
@@ -61,8 +60,8 @@ def agreement(
     """Compare two vectors of answers to the same items, in the same order.
 
     Kappa is (share alike - share expected by chance) ÷ (1 - share expected by chance), where chance keeps how often
-    each side gives each answer: J. Cohen (1960), Educ. Psychol. Meas. 20, 37-46. Its interval is a percentile bootstrap
-    of items. The shares have Wilson's interval.
+    each side gives each answer: J. Cohen (1960), Educ. Psychol. Meas. 20, 37-46. Its interval is a BCa bootstrap of
+    items. The shares have Wilson's interval.
 
     Args:
         first: One answer per item: a label, or a place among the choices.
@@ -120,8 +119,7 @@ def kendall_tau_b(
     products = signs[0] * signs[1], np.abs(signs[0]), np.abs(signs[1])
 
     def tau(samples: NDArray[np.intp]) -> NDArray[np.float64]:
-        offsets = n * np.arange(len(samples))[:, None]
-        counts = np.bincount((samples + offsets).ravel(), minlength=n * len(samples)).reshape(-1, n).astype(np.float64)
+        counts = _counts(samples, n)
         # Of a pair of places, as often as both were drawn: sums over all pairs of a sample are quadratic forms.
         score, untied, other = (((counts @ form) * counts).sum(axis=1) for form in products)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -165,7 +163,7 @@ def rank_groups(names: Sequence[str], shown_better: Callable[[str, str], bool]) 
 def _kappa(
     first: Sequence[Any], second: Sequence[Any], rng: np.random.Generator, level: float, resamples: int
 ) -> Estimate:
-    n, method = len(first), "bootstrap"
+    n, method = len(first), "bca"
     if n == 0:
         return Estimate(None, None, None, 0, method, "no items")
     # An answer that only one side ever gives cannot be given by both by chance.
@@ -178,18 +176,21 @@ def _kappa(
         ],
         dtype=np.float64,
     )
-    value = float(_kappas(rows.sum(axis=0)[None, :], n)[0])
-    if np.isnan(value):
+    if np.isnan(_kappas(rows.sum(axis=0)[None, :], n)[0]):
         return Estimate(None, None, None, n, method, _NO_KAPPA)
-    if n == 1:
-        return Estimate(value, None, None, n, method, "one item has no interval")
-    drawn = np.concatenate([_kappas(part, n) for part in resampled_sums(rows, rng, resamples)])
-    # Where chance agreement is complete in a resample, so is agreement.
-    drawn = np.where(np.isnan(drawn), 1.0, drawn)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    if low == high:
-        return Estimate(value, None, None, n, method, "all resamples are alike, so that a bootstrap has no width")
-    return Estimate(value, float(low), float(high), n, method)
+
+    def kappas(samples: NDArray[np.intp]) -> NDArray[np.float64]:
+        found = _kappas(_counts(samples, n) @ rows, samples.shape[1])
+        # Where chance agreement is complete in a resample, so is agreement.
+        return np.where(np.isnan(found), 1.0, found)
+
+    return bootstrap(np.arange(n), kappas, rng, level=level, resamples=resamples, vectorised=True)
+
+
+def _counts(samples: NDArray[np.intp], n: int) -> NDArray[np.float64]:
+    """Return how often each of `n` places is in each sample."""
+    places = samples + n * np.arange(len(samples))[:, None]
+    return np.bincount(places.ravel(), minlength=n * len(samples)).reshape(-1, n).astype(np.float64)
 
 
 def _kappas(sums: NDArray[np.float64], n: int) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from evalsuite.stats.estimate import Estimate
 
-__all__ = ["bootstrap", "percentile_interval", "resampled"]
+__all__ = ["bootstrap", "resampled"]
 
 _BLOCK_VALUES = 2_000_000
 """Values drawn at once: bounds the memory of a bootstrap to some tens of megabytes."""
@@ -72,15 +72,6 @@ def bootstrap(
     if isinstance(found, str):
         return Estimate(value, None, None, n, name, found)
     return Estimate(value, *found, n, name)
-
-
-def percentile_interval(
-    data: Array, statistic: Callable[[Any], Any], rng: np.random.Generator, level: float, resamples: int
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of a statistic that takes samples × n and gives a number for each."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(resampled(data, statistic, rng, resamples), [tail, 1 - tail])
-    return float(low), float(high)
 
 
 def resampled(data: NDArray[Any], statistic: Callable[[Any], Any], rng: np.random.Generator, resamples: int) -> Array:

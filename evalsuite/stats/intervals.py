@@ -8,12 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.stats.bootstrap import bootstrap
 from evalsuite.stats.estimate import Estimate
 
 __all__ = [
     "Estimate",
-    "bootstrap_mean",
     "clopper_pearson",
     "geometric_ratio",
     "ratio_of_means",
@@ -95,30 +93,6 @@ def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Estimate:
     low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
     high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
     return Estimate(successes / n, low, high, n, method)
-
-
-def bootstrap_mean(
-    values: Sequence[float] | NDArray[np.float64],
-    rng: np.random.Generator,
-    *,
-    level: float = 0.95,
-    resamples: int = 10_000,
-) -> Estimate:
-    """Return a mean with a percentile bootstrap interval; for scores that are not only 0 or 1.
-
-    Source: B. Efron (1979), Ann. Stat. 7, 1-26; percentile interval of Efron and Tibshirani (1993), chapter 13.
-
-    Args:
-        values: One score per item.
-        rng: Source of randomness.
-        level: Coverage of the interval.
-        resamples: Number of bootstrap samples.
-    """
-    data = np.asarray(values, dtype=np.float64)
-    return bootstrap(
-        data, lambda sample: sample.mean(axis=1), rng, method="percentile", level=level, resamples=resamples,
-        vectorised=True,
-    )  # fmt: skip
 
 
 def ratio_of_means(

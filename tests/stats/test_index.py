@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -172,3 +173,15 @@ def test_clusters_of_paired_items_flip_whole_and_must_be_the_same() -> None:
         index_difference(
             [TaskScores(a, 0.0, clusters, "t")], [TaskScores(b, 0.0, clusters[::-1], "t")], np.random.default_rng(10)
         )
+
+
+def test_an_item_of_a_short_task_weighs_more_in_the_test() -> None:
+    zeros, sides = np.zeros(14), np.r_[1.0, 1, 0, 0, 1, 1, 1, np.zeros(7)]
+    first = [TaskScores(sides[:4], 0.0, name="short"), TaskScores(zeros[4:], 0.0, name="long")]
+    second = [TaskScores(zeros[:4], 0.0, name="short"), TaskScores(sides[4:], 0.0, name="long")]
+    found = index_difference(first, second, np.random.default_rng(11))
+    assert found.estimate.value == pytest.approx((0.5 - 0.3) / 2)
+    # Two items that count a quarter each and three that count a tenth: all 32 patterns of signs.
+    weights = (0.25, 0.25, 0.1, 0.1, 0.1)
+    sums = [abs(sum(np.multiply(signs, weights))) for signs in product((1, -1), repeat=5)]
+    assert found.p == pytest.approx(sum(x >= 0.2 - 1e-9 for x in sums) / 32)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import proportion_confint
 
-from evalsuite.stats import Estimate, bootstrap_mean, clopper_pearson, geometric_ratio, ratio_of_means, wilson
+from evalsuite.stats import Estimate, clopper_pearson, geometric_ratio, ratio_of_means, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 60), (60, 60), (17, 60), (102, 204), (899, 900)])
@@ -58,36 +58,6 @@ def test_an_estimate_cannot_lack_something_without_a_reason() -> None:
         Estimate(None, None, None, 0, "wilson")
     with pytest.raises(ValueError, match="reason"):
         Estimate(0.5, 0.4, 0.6, 10, "wilson", "why?")
-
-
-def test_bootstrap_agrees_with_scipy() -> None:
-    values = np.random.default_rng(1).beta(2, 3, 80)
-    found = bootstrap_mean(values, np.random.default_rng(2), resamples=20_000)
-    other = scipy_stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=3)
-    assert found.value == pytest.approx(values.mean())
-    assert found.low == pytest.approx(other.confidence_interval.low, abs=0.003)
-    assert found.high == pytest.approx(other.confidence_interval.high, abs=0.003)
-
-
-def test_bootstrap_depends_on_its_generator_alone() -> None:
-    values = [0.1, 0.7, 0.3, 0.9]
-    np.random.seed(0)  # noqa: NPY002 - the global state must not matter
-    first = bootstrap_mean(values, np.random.default_rng(5))
-    np.random.seed(1)  # noqa: NPY002
-    assert bootstrap_mean(values, np.random.default_rng(5)) == first
-
-
-def test_bootstrap_edges() -> None:
-    rng = np.random.default_rng(0)
-    assert bootstrap_mean([], rng).reason == "no items"
-    one = bootstrap_mean([0.4], rng)
-    assert (one.value, one.low, one.reason) == (0.4, None, "one item has no interval")
-    same = bootstrap_mean([0.5] * 9, rng)
-    assert (same.value, same.low, same.reason) == (
-        0.5,
-        None,
-        "all resamples are alike, so that a bootstrap has no width",
-    )
 
 
 def test_ratio_by_hand() -> None:
