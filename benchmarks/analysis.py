@@ -53,7 +53,12 @@ def measured(part: str, run: Path, code: Path) -> dict[str, Any]:
     """Return what a part takes in a process of its own, with the evalsuite in a folder."""
     environment = {**os.environ, "PYTHONPATH": str(code)}
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, part, str(run)], env=environment, check=True, capture_output=True, text=True
+        [sys.executable, "-c", CHILD, part, str(run.resolve())],
+        cwd=code,  # which python puts first on its path
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
