@@ -68,7 +68,7 @@ def corpus_translations(run: Run) -> tuple[TranslationRow, ...]:
 
 def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) -> TranslationRow | None:
     from evalsuite.texts.normalise import clean
-    from evalsuite.texts.translation import corpus
+    from evalsuite.texts.translation import signatures
 
     result = run.result(model, task.name, form)
     if result is None or result.status is CellStatus.SKIPPED:
@@ -84,21 +84,18 @@ def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) 
     target = answer_language(task)
     known = run.language(target)
     tokenizer = known.metric_tokenizer if known else _TOKENIZER
-    signatures = ("", "")
+    signed = ("", "")
     documents: int | None = None
     try:
-        whole = corpus(hypotheses, references, tokenizer)
-        signatures = (whole.chrf_signature, whole.bleu_signature)
+        signed = signatures(tokenizer)
         found = clusters_of(task, [stored["doc"][i] for i in kept]) if task.cluster_column else []
         clusters: Sequence[Hashable] = range(len(kept))
         if found and None not in found and len(set(found)) < len(found):
             clusters, documents = found, len(set(found))
         rng = run.rng("translation", model, task.name, form.value)
         chrf, bleu = (
-            _estimate(value, metric, rows, clusters, rng)
-            for value, (metric, rows) in zip(
-                (whole.chrf, whole.bleu), _statistics(hypotheses, references, tokenizer), strict=True
-            )
+            _estimate(metric, rows, clusters, rng)
+            for metric, rows in _statistics(hypotheses, references, tokenizer)
         )
     except InputError as error:
         chrf = bleu = Estimate(None, None, None, 0, "", error.problem)
@@ -112,8 +109,8 @@ def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) 
         chrf=chrf,
         bleu=bleu,
         clusters=documents,
-        chrf_signature=signatures[0],
-        bleu_signature=signatures[1],
+        chrf_signature=signed[0],
+        bleu_signature=signed[1],
     )
 
 
@@ -138,8 +135,10 @@ def _statistics(
 
 
 def _estimate(
-    value: float, metric: Any, rows: NDArray[np.float64], clusters: Sequence[Hashable], rng: np.random.Generator
+    metric: Any, rows: NDArray[np.float64], clusters: Sequence[Hashable], rng: np.random.Generator
 ) -> Estimate:
+    # A corpus is scored by the sums of its sentences' counts, as sacrebleu does it.
+    value = float(metric._compute_score_from_stats(rows.sum(axis=0).astype(int).tolist()).score)  # noqa: SLF001
     sums = cluster_sums(rows, clusters)
     method = "corpus bootstrap" if len(sums) == len(rows) else "corpus bootstrap of documents"
     if len(sums) < 2:

@@ -11,6 +11,8 @@ __all__ = ["Repeated", "repeated"]
 
 _DRAWS = 10_000
 _BLOCK_VALUES = 2_000_000
+_MOST_PATTERNS_OF = 9
+"""Conditions up to which the orders of zeros and ones are listed: 126 at most."""
 _ENOUGH_CHANGED = 24
 """Scores of items that change, from which on the chi-square approximation is good."""
 
@@ -105,6 +107,8 @@ def _permuted_sums(moving: NDArray[np.float64], rng: np.random.Generator, draws:
     m, k = moving.shape
     if m == 0:
         return np.zeros((draws, k))
+    if np.isin(moving, (0.0, 1.0)).all() and k <= _MOST_PATTERNS_OF:
+        return _permuted_binary(moving.sum(axis=1).astype(np.intp), k, rng, draws)
     block = max(1, min(draws, _BLOCK_VALUES // (m * k)))
     found = []
     for start in range(0, draws, block):
@@ -113,3 +117,24 @@ def _permuted_sums(moving: NDArray[np.float64], rng: np.random.Generator, draws:
         order = rng.random((size, m, k)).argsort(axis=2)
         found.append(moving[np.arange(m)[:, None], order].sum(axis=1))
     return np.concatenate(found)
+
+
+def _permuted_binary(ones: NDArray[np.intp], k: int, rng: np.random.Generator, draws: int) -> NDArray[np.float64]:
+    """Return the same for rows of zeros and ones: how many rows take each order of theirs is multinomial.
+
+    Args:
+        ones: Ones in each row.
+        k: Columns.
+        rng: Source of randomness.
+        draws: Number of matrices.
+    """
+    from itertools import combinations
+
+    sums = np.zeros((draws, k))
+    for count, rows in zip(*np.unique(ones, return_counts=True), strict=True):
+        places = list(combinations(range(k), int(count)))
+        orders = np.zeros((len(places), k))
+        for order, ones_at in zip(orders, places, strict=True):
+            order[list(ones_at)] = 1
+        sums += rng.multinomial(int(rows), np.full(len(places), 1 / len(places)), size=draws) @ orders
+    return sums

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-__all__ = ["TranslationScores", "chrf_signature", "corpus", "segmenter", "sentence_chrf"]
+__all__ = ["TranslationScores", "chrf_signature", "corpus", "segmenter", "sentence_chrf", "signatures"]
 
 _WORD_ORDER = 2
 _INSTALL = "pip install 'sacrebleu[ja]>=2.6,<3'"
@@ -66,6 +66,18 @@ def chrf_signature(tokenizer: str) -> str:
     return f"{metric.get_signature()}{suffix}"
 
 
+@lru_cache(maxsize=8)
+def signatures(tokenizer: str) -> tuple[str, str]:
+    """Return the signatures of a corpus's chrF++ and BLEU, with one reference a sentence.
+
+    Raises:
+        InputError: sacrebleu has no such tokenizer, or what it needs is not installed.
+    """
+    bleu = _new_bleu(tokenizer)
+    bleu.corpus_score(["a"], [["a"]])
+    return chrf_signature(tokenizer), str(bleu.get_signature())
+
+
 def corpus(hypotheses: Sequence[str], references: Sequence[str], tokenizer: str) -> TranslationScores:
     """Return chrF++ and BLEU of a corpus; one reference a sentence, empty hypotheses allowed.
 
@@ -93,8 +105,8 @@ def corpus(hypotheses: Sequence[str], references: Sequence[str], tokenizer: str)
     return TranslationScores(
         chrf=float(_new_chrf().corpus_score(split[0], [split[1]]).score),
         bleu=bleu_score,
-        chrf_signature=chrf_signature(tokenizer),
-        bleu_signature=str(bleu.get_signature()),
+        chrf_signature=signatures(tokenizer)[0],
+        bleu_signature=signatures(tokenizer)[1],
         n=len(references),
     )
 

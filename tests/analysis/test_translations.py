@@ -93,7 +93,7 @@ def test_what_cannot_be_scored_gives_its_reason(varied: Run, monkeypatch: pytest
     def refuse(*_: object) -> None:
         raise InputError("translation scores need sacrebleu", fix="install it")
 
-    monkeypatch.setattr("evalsuite.texts.translation.corpus", refuse)
+    monkeypatch.setattr("evalsuite.texts.translation.signatures", refuse)
     assert {(r.chrf.reason, r.bleu.value) for r in corpus_translations(varied)} == {
         ("translation scores need sacrebleu", None)
     }
