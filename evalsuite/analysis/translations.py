@@ -94,8 +94,7 @@ def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) 
             clusters, documents = found, len(set(found))
         rng = run.rng("translation", model, task.name, form.value)
         chrf, bleu = (
-            _estimate(metric, rows, clusters, rng)
-            for metric, rows in _statistics(hypotheses, references, tokenizer)
+            _estimate(metric, rows, clusters, rng) for metric, rows in _statistics(hypotheses, references, tokenizer)
         )
     except InputError as error:
         chrf = bleu = Estimate(None, None, None, 0, "", error.problem)
