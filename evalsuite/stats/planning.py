@@ -60,7 +60,7 @@ def power_mcnemar(n: int, only_first: float, only_second: float, *, alpha: float
     # Whether it is significant depends on the items that differ alone, so that the same parts serve all numbers of items.
     parts = [_rejected(block, only_first / discordant, alpha) for block in range(first // _BLOCK, last // _BLOCK + 1)]
     start = first % _BLOCK
-    return float(min(1.0, chance @ np.concatenate(parts)[start : start + len(counts)]))
+    return min(1.0, float(chance @ np.concatenate(parts)[start : start + len(counts)]))
 
 
 def minimum_detectable(n: int, discordant: float, *, alpha: float = 0.05, power: float = 0.8) -> float | None:
@@ -313,7 +313,7 @@ def _least_wins(counts: NDArray[np.intp], n: int, margin: float, critical: float
         middle = (low + high) // 2
         enough = shown(middle)
         low, high = np.where(moving & ~enough, middle, low), np.where(moving & enough, middle, high)
-    return high
+    return np.asarray(high, dtype=np.intp)
 
 
 def _least(enough: Callable[[int], bool], *, first: int = 1) -> int | None:
