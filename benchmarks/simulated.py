@@ -38,7 +38,7 @@ def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -
 def covered(rate: float) -> str:
     """Return a coverage in per cent, marked where it is outside 94 to 96."""
     text = f"{100 * rate:.1f}"
-    return f"**{text}**" if rate < 0.94 else f"*{text}*" if rate > 0.96 else text
+    return f"**{text}**" if float(text) < 94 else f"*{text}*" if float(text) > 96 else text
 
 
 def rate(value: float) -> str:
