@@ -73,7 +73,7 @@ def spans_of(items: pd.DataFrame) -> dict[str, slice]:
     cells = items["cell"].astype("category")
     codes = cells.cat.codes.to_numpy()
     starts = np.flatnonzero(np.diff(codes, prepend=-1)) if len(codes) else np.empty(0, dtype=np.intp)
-    ends = [*starts[1:].tolist(), len(codes)]
+    ends = [*starts[1:].tolist(), len(codes)][: len(starts)]
     names = cells.cat.categories[codes[starts]]
     spans = {str(name): slice(start, end) for name, start, end in zip(names, starts.tolist(), ends, strict=True)}
     if len(spans) < len(starts):

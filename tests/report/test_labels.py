@@ -152,7 +152,7 @@ def test_ways_of_naming_are_those_of_the_table(labelled: tuple[Run, Tables], pag
         assert f"{_hundred(row.score.value)}%" in text
         assert f" {row.tokens:.1f} " in text
         if row.difference:
-            assert "120 items in both no difference shown" in text
+            assert "120 items in both inconclusive" in text
             assert row.tokens_ratio is not None
             assert f"{row.tokens_ratio.value:.2f}×" in text
     assert "plain form" in rows[0]

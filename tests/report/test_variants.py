@@ -133,7 +133,7 @@ def test_written_answers_are_those_of_the_table(varied: tuple[Run, Tables, str],
 
 def test_the_method_says_what_was_used(varied_page: Page) -> None:
     text = _section(varied_page, "method").text
-    for said in ("draws whole clusters", "Cochran's Q", "Pearson's chi-square", "Koehn 2004"):
+    for said in ("whole clusters", "Cochran's Q", "Pearson's chi-square", "Koehn 2004"):
         assert said in text
     assert "Letters are all one character" in text
     assert "In every wording toy_reading" in _section(varied_page, "provenance").text
