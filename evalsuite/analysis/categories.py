@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
 from evalsuite.analysis.category_cells import CategoryCell, category_cells
 from evalsuite.analysis.confidence import Confidence, confidence_of
-from evalsuite.analysis.confusion import Confusion, confusion_of
+from evalsuite.analysis.confusion import RESAMPLES, Confusion, confusion_of
 from evalsuite.analysis.load import Run
-from evalsuite.records import PromptForm
+from evalsuite.records import PromptForm, digest
 from evalsuite.stats.calibration import CalibrationDraws
+from evalsuite.stats.strata import stratified_weights
 
 __all__ = ["CategoryRow", "category_answers"]
+
+_MOST_KEPT = 4000
+"""Items up to which samples are kept as one number for each: 64 megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +43,42 @@ class CategoryRow:
 
 def category_answers(run: Run) -> tuple[CategoryRow, ...]:
     """Return a row for every model × task × main prompt form whose items all offer the same categories."""
-    # Drawn once for all cells of as many items, by that number alone, so that no order of work matters.
-    draws = lru_cache(maxsize=4)(lambda n: CalibrationDraws(n, run.rng("calibration", str(n))))
-    return tuple(_row(run, cell, draws) for cell in category_cells(run))
+    shared = _Shared(run)
+    # Products of matrices are many and small: threads gain little by them, and lose much where a machine has other work.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return tuple(_row(run, cell, shared) for cell in category_cells(run))
 
 
-def _row(run: Run, cell: CategoryCell, draws: Callable[[int], CalibrationDraws]) -> CategoryRow:
+class _Shared:
+    """Random draws that serve many cells. What they depend on is the key of their generator, so that no order of work matters."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.calibration = lru_cache(maxsize=4)(self._calibration)
+        self._samples = lru_cache(maxsize=2)(self._drawn)
+
+    def samples(self, right: NDArray[np.intp]) -> NDArray[np.float64] | None:
+        """Return how much each item counts in bootstrap samples within categories; none for too many items to keep that."""
+        return self._samples(right.tobytes()) if right.size <= _MOST_KEPT else None
+
+    def _calibration(self, n: int) -> CalibrationDraws:
+        return CalibrationDraws(n, self._run.rng("calibration", str(n)))
+
+    def _drawn(self, right: bytes) -> NDArray[np.float64]:
+        places = np.frombuffer(right, dtype=np.intp)
+        return stratified_weights(
+            places, self._run.rng("confusion", digest(places.tolist())), RESAMPLES, collapse=False
+        )
+
+
+def _row(run: Run, cell: CategoryCell, shared: _Shared) -> CategoryRow:
     keys = (cell.model, cell.task.name, cell.form.value)
-    found = cell.reason is None
+    confusion = confidence = None
+    if cell.reason is None:
+        samples = shared.samples(cell.right)
+        confusion = confusion_of(cell.names, cell.right, cell.picked, run.rng("confusion", *keys), samples)
+        draws = shared.calibration(len(cell.right))
+        confidence = confidence_of(cell.right, cell.values, run.rng("confidence", *keys), draws)
     return CategoryRow(
         model=cell.model,
         task=cell.task.name,
@@ -52,9 +87,7 @@ def _row(run: Run, cell: CategoryCell, draws: Callable[[int], CalibrationDraws])
         family=cell.task.family,
         form=cell.form,
         metric=cell.task.primary_metric,
-        confusion=confusion_of(cell.names, cell.right, cell.picked, run.rng("confusion", *keys)) if found else None,
-        confidence=confidence_of(cell.right, cell.values, run.rng("confidence", *keys), draws(len(cell.right)))
-        if found
-        else None,
+        confusion=confusion,
+        confidence=confidence,
         reason=cell.reason,
     )

@@ -11,9 +11,10 @@ from evalsuite.analysis.rows import ALPHA
 from evalsuite.stats.intervals import Estimate, wilson
 from evalsuite.stats.strata import drawn_interval, resampled_rows
 
-__all__ = ["CategoryCount", "Confusion", "Mistaken", "confusion_matrix", "confusion_of"]
+__all__ = ["RESAMPLES", "CategoryCount", "Confusion", "Mistaken", "confusion_matrix", "confusion_of"]
 
-_RESAMPLES = 2000
+RESAMPLES = 2000
+"""Bootstrap samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,11 @@ def confusion_matrix(k: int, right: NDArray[np.intp], picked: NDArray[np.intp]) 
 
 
 def confusion_of(
-    names: tuple[str, ...], right: NDArray[np.intp], picked: NDArray[np.intp], rng: np.random.Generator
+    names: tuple[str, ...],
+    right: NDArray[np.intp],
+    picked: NDArray[np.intp],
+    rng: np.random.Generator,
+    samples: NDArray[np.float64] | None = None,
 ) -> Confusion:
     """Return the confusion of a cell's answers.
 
@@ -105,14 +110,12 @@ def confusion_of(
         right: Place of the right category of each item.
         picked: Place of the answer of each item, in the same order.
         rng: Source of randomness.
+        samples: How much each item counts in bootstrap samples, where they are shared with other cells; samples × items.
     """
     k = len(names)
     matrix = confusion_matrix(k, right, picked)
     hits, items, answered = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
-    drawn_hits, drawn_answers = np.zeros((_RESAMPLES, k)), np.zeros((_RESAMPLES, k))
-    for i, row in enumerate(resampled_rows(matrix, rng, _RESAMPLES)):
-        drawn_hits[:, i] = row[:, i]
-        drawn_answers += row
+    drawn_hits, drawn_answers = _drawn(matrix, rng) if samples is None else _weighted(right, picked, k, samples)
     n = int(right.size)
     own_hits, own_answers = hits[None, :].astype(np.float64), answered[None, :].astype(np.float64)
     return Confusion(
@@ -139,6 +142,24 @@ def confusion_of(
             _balanced(own_hits, items)[0], _balanced(drawn_hits, items), n, level=1 - ALPHA
         ),
     )
+
+
+def _drawn(matrix: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return hits and answers of each category in bootstrap samples: samples × k each."""
+    hits, answers = np.zeros((RESAMPLES, len(matrix))), np.zeros((RESAMPLES, len(matrix)))
+    for i, row in enumerate(resampled_rows(matrix, rng, RESAMPLES)):
+        hits[:, i] = row[:, i]
+        answers += row
+    return hits, answers
+
+
+def _weighted(
+    right: NDArray[np.intp], picked: NDArray[np.intp], k: int, samples: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the same from how much each item counts in each sample."""
+    answered = (picked[:, None] == np.arange(k)).astype(np.float64)
+    both = samples @ np.hstack([answered * (right == picked)[:, None], answered])
+    return both[:, :k], both[:, k:]
 
 
 def _macro_f1(hits: NDArray[np.float64], items: NDArray[np.intp], answered: NDArray[np.float64]) -> NDArray[np.float64]:

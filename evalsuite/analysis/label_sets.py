@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from evalsuite.analysis.category_cells import FAMILIES_OF_CATEGORIES, CategoryCell, category_cells
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA
-from evalsuite.records import PromptForm
+from evalsuite.records import PromptForm, digest
 from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.strata import drawn_interval, stratified_weights
 
@@ -111,13 +114,22 @@ def fewer_categories(run: Run) -> tuple[LabelSetRow, ...]:
     A score of a category given an item does not depend on which other categories there are, so that the answer within
     any sub-set follows from one pass: it is the sub-set's highest. That holds only where the prompt does not list the
     categories. `ORDERS` random orders are drawn for a parallel group, by the places of the categories, so that they are
-    the same for its languages, models and prompt forms.
+    the same for its languages, models and prompt forms; and so are the bootstrap samples of cells whose items have the
+    same right categories.
     """
-    return tuple(
-        _row(run, cell)
-        for cell in category_cells(run, families=FAMILIES_OF_CATEGORIES)
-        if len(cell.names) >= _LEAST_CATEGORIES
-    )
+
+    @lru_cache(maxsize=2)
+    def samples(right: bytes, categories: int) -> _Samples:
+        places = np.frombuffer(right, dtype=np.intp)
+        return _Samples.of(places, categories, run.rng("label_sets", digest(places.tolist())))
+
+    # As in `category_answers`: many small products.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return tuple(
+            _row(run, cell, samples)
+            for cell in category_cells(run, families=FAMILIES_OF_CATEGORIES)
+            if len(cell.names) >= _LEAST_CATEGORIES
+        )
 
 
 def nested_sets(values: NDArray[np.float64], right: NDArray[np.intp], orders: NDArray[np.intp]) -> Nested:
@@ -142,7 +154,7 @@ def nested_sets(values: NDArray[np.float64], right: NDArray[np.intp], orders: ND
     return Nested(enters=places[:, right], lost_at=lost_at)
 
 
-def _row(run: Run, cell: CategoryCell) -> LabelSetRow:
+def _row(run: Run, cell: CategoryCell, samples: Callable[[bytes, int], _Samples]) -> LabelSetRow:
     k = len(cell.names)
     reason = cell.reason
     if reason is None and cell.listed:
@@ -151,8 +163,8 @@ def _row(run: Run, cell: CategoryCell) -> LabelSetRow:
     added: tuple[Added, ...] = ()
     if reason is None:
         orders = run.rng("label_sets", cell.group).permuted(np.tile(np.arange(k), (ORDERS, 1)), axis=1)
-        rng = run.rng("label_sets", cell.model, cell.task.name, cell.form.value)
-        means = _Means(nested_sets(cell.values, cell.right, orders), cell.right, orders.argsort(axis=1), rng)
+        nested = nested_sets(cell.values, cell.right, orders)
+        means = _Means(nested, orders.argsort(axis=1), samples(cell.right.tobytes(), k))
         sizes = tuple(means.size(size) for size in sorted({*(s for s in SIZES if s < k), k}))
         added = tuple(means.added(size) for size in sorted({*(s for s in _ADDED_TO if s < k), k - 1}))
     return LabelSetRow(
@@ -179,34 +191,44 @@ class _Share:
     n: int
 
 
-class _Means:
-    """Means over orders, with intervals from a bootstrap of items within their category and of orders.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Samples:
+    """Bootstrap samples of items within their category, and of orders.
 
     Source of resampling both at once: A. B. Owen (2007), The pigeonhole bootstrap, Ann. Appl. Stat. 1, 386-411.
     """
 
-    def __init__(
-        self, nested: Nested, right: NDArray[np.intp], enters: NDArray[np.intp], rng: np.random.Generator
-    ) -> None:
-        """Draw the samples.
+    items: NDArray[np.float32]
+    """How much each item counts; samples × items."""
+    held: NDArray[np.float64]
+    """How much the items of each category count together; samples × categories."""
+    orders: NDArray[np.int64]
+    """How often each order was drawn; samples × orders."""
+
+    @classmethod
+    def of(cls, right: NDArray[np.intp], categories: int, rng: np.random.Generator) -> _Samples:
+        # A thousand samples of up to 400 items; of more, fewer do, since each costs more and says more.
+        resamples = min(1000, max(200, 400_000 // len(right)))
+        weights = stratified_weights(right, rng, resamples)
+        held = weights @ (right[:, None] == np.arange(categories))
+        orders = rng.multinomial(ORDERS, np.full(ORDERS, 1 / ORDERS), size=resamples)
+        return cls(weights.astype(np.float32), held, orders)
+
+
+class _Means:
+    """Means over orders, with intervals from bootstrap samples."""
+
+    def __init__(self, nested: Nested, enters: NDArray[np.intp], samples: _Samples) -> None:
+        """Take what is compared.
 
         Args:
             nested: From which size on items are asked, and lost.
-            right: The right category of each item.
             enters: Place of each category in each order; orders × categories.
-            rng: Source of randomness.
+            samples: Of the same items, and of as many orders.
         """
-        (orders, n), categories = nested.enters.shape, enters.shape[1]
-        self._nested, self._categories = nested, categories
-        # A thousand samples of up to 400 items; of more, fewer do, since each costs more and says more.
-        resamples = min(1000, max(200, 400_000 // n))
-        weights = stratified_weights(right, rng, resamples)
-        self._items = weights.astype(np.float32)
-        # How many items of each category a sample holds, and whether an order's sub-set takes the category in.
-        self._held = weights @ (right[:, None] == np.arange(categories))
-        self._enters = enters
+        self._nested, self._enters, self._samples = nested, enters, samples
+        self._categories = enters.shape[1]
         self._shares: dict[tuple[int, int, int], _Share] = {}
-        self._orders = rng.multinomial(orders, np.full(orders, 1 / orders), size=resamples)
 
     def size(self, size: int) -> SetSize:
         """Return accuracy within sub-sets of a size."""
@@ -256,12 +278,12 @@ class _Means:
         if not known.any():
             return _Share(np.nan, np.empty(0), np.empty(0), 0)
         hits = asked & kept
-        drawn = (self._items @ hits[known].T.astype(np.float32)).astype(np.float64)
+        drawn = (self._samples.items @ hits[known].T.astype(np.float32)).astype(np.float64)
         # What a sample holds of some categories does not depend on which of their items it holds.
         inside = (self._enters[known] >= first) & (self._enters[known] < end)
-        held = self._held @ inside.T.astype(np.float64)
+        held = self._samples.held @ inside.T.astype(np.float64)
         # A sample may hold no item of an order's categories, where these have one item each: it then lacks that order.
-        weights = np.where(held > 0, self._orders[:, known], 0.0)
+        weights = np.where(held > 0, self._samples.orders[:, known], 0.0)
         with np.errstate(invalid="ignore"):
             shares = np.divide(drawn, held, out=np.zeros_like(drawn), where=held > 0)
             means = np.einsum("br,br->b", shares, weights) / weights.sum(axis=1)

@@ -87,15 +87,6 @@ class Tables:
 
 def analyse(run: Run) -> Tables:
     """Return all tables of a run."""
-    from threadpoolctl import threadpool_limits
-
-    # Products of matrices are many and small here. Threads gain nothing by them, and wait for each other where a
-    # machine has other work to do: the tables then took twice the time.
-    with threadpool_limits(limits=1, user_api="blas"):
-        return _tables(run)
-
-
-def _tables(run: Run) -> Tables:
     rows = scores(run)
     return Tables(
         scores=rows,

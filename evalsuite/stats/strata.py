@@ -13,7 +13,7 @@ __all__ = ["drawn_interval", "resampled_rows", "stratified_weights"]
 
 
 def stratified_weights(
-    strata: Sequence[Hashable] | NDArray[np.intp], rng: np.random.Generator, resamples: int
+    strata: Sequence[Hashable] | NDArray[np.intp], rng: np.random.Generator, resamples: int, *, collapse: bool = True
 ) -> NDArray[np.float64]:
     """Return how much each item counts in each bootstrap sample that is drawn within strata.
 
@@ -30,6 +30,7 @@ def stratified_weights(
         strata: Stratum of each item.
         rng: Source of randomness.
         resamples: Number of bootstrap samples.
+        collapse: Whether strata of one item are taken together; else each is always drawn.
 
     Returns:
         Samples × items.
@@ -39,7 +40,7 @@ def stratified_weights(
     for i, stratum in enumerate(strata):
         members.setdefault(stratum, []).append(i)
     alone = [inside[0] for inside in members.values() if len(inside) == 1]
-    for inside in (*members.values(), alone):
+    for inside in (*members.values(), *([alone] if collapse else [])):
         m = len(inside)
         if m > 1:
             # A count of places that are drawn one by one; a multinomial draw takes ten times as long.
@@ -52,7 +53,8 @@ def stratified_weights(
 def resampled_rows(counts: NDArray[np.intp], rng: np.random.Generator, resamples: int) -> list[NDArray[np.float64]]:
     """Return the rows of a table of counts as they are in bootstrap samples drawn within rows.
 
-    The same as `stratified_weights` for items that differ in nothing but their column.
+    The same as `stratified_weights` for items that differ in nothing but their column, where strata of one item are not
+    collapsed.
 
     Args:
         counts: Strata × outcomes.

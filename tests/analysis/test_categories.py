@@ -19,6 +19,7 @@ from evalsuite.analysis.confidence import LEVELS
 from evalsuite.analysis.confusion import confusion_of
 from evalsuite.analysis.metrics import predictions
 from evalsuite.records import Cell, Record
+from evalsuite.stats.strata import stratified_weights
 from evalsuite.store import RunFolder
 from tests.synthetic_labels import Labels, build_labels, names_of
 
@@ -210,3 +211,16 @@ def test_choices_that_differ_from_item_to_item_are_no_categories(tmp_path: Path)
 
 def test_the_same_run_gives_the_same_rows(labelled: Run) -> None:
     assert category_answers(load_run(labelled.path)) == category_answers(labelled)
+
+
+def test_shared_samples_give_what_draws_of_its_own_would() -> None:
+    rng = np.random.default_rng(5)
+    right = np.repeat(np.arange(4), [12, 12, 9, 1])
+    picked = np.where(rng.random(right.size) < 0.6, right, rng.integers(0, 4, right.size))
+    samples = stratified_weights(right, np.random.default_rng(1), 40_000, collapse=False)
+    shared = confusion_of(names_of(4), right, picked, rng, samples)
+    alone = confusion_of(names_of(4), right, picked, np.random.default_rng(2))
+    for mine, other in ((shared.macro_f1, alone.macro_f1), (shared.balanced_accuracy, alone.balanced_accuracy)):
+        assert mine.value == other.value
+        assert (mine.low, mine.high) == pytest.approx((other.low, other.high), abs=0.015)
+    assert shared.matrix == alone.matrix

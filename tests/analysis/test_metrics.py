@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from evalsuite.analysis.metrics import SCORINGS, predictions, rescore, right_choices
+from evalsuite.analysis.metrics import SCORINGS, Choices, Ragged, predictions, rescore, right_choices
 
 
 def _lm_eval(choices: list[str], gold: int, logprobs: list[float], prior: list[float]) -> dict[str, float]:
@@ -74,3 +75,33 @@ def test_targets(target: str, expected: set[int]) -> None:
 
 def test_an_index_goes_before_a_choice_that_looks_like_one() -> None:
     assert right_choices("0", ["1", "0"]) == {0}
+
+
+def test_many_items_at_once_score_as_each_alone_in_lm_eval() -> None:
+    rng = np.random.default_rng(11)
+    words = ["eguraldia", "天気", "o", "ciència", "一番大きい都市", "são"]
+    items = [[str(w) for w in rng.permutation(words)[: rng.integers(2, 7)]] for _ in range(60)]
+    golds = [int(rng.integers(0, len(choices))) for choices in items]
+    logprobs, prior = ([[float(v) for v in rng.normal(-8, 3, len(c))] for c in items] for _ in range(2))
+    found = rescore(items, [str(gold) for gold in golds], logprobs, prior)
+    expected = [_lm_eval(*each) for each in zip(items, golds, logprobs, prior, strict=True)]
+    for name in SCORINGS:
+        assert found[name].tolist() == [one[name] for one in expected]
+
+
+def test_arrow_lists_are_read_as_they_would_be_in_python() -> None:
+    rows = pa.array([[1.0, 2.0], None, [], [4.0]], pa.list_(pa.float64()))
+    ragged = Ragged.of(rows.slice(0, 4))
+    assert ragged.counts.tolist() == [2, 0, 0, 1]
+    assert ragged.padded(2, -1.0).tolist() == [[1, 2], [-1, -1], [-1, -1], [4, -1]]
+    assert ragged.padded(1, -1.0).tolist() == [[1], [-1], [-1], [4]]
+    assert str(ragged.sums().tolist()) == "[3.0, nan, nan, 4.0]"
+    assert Ragged.of(rows.slice(3)).padded(1, 0.0).tolist() == [[4]]
+
+
+def test_items_that_offer_the_same_share_one_tuple() -> None:
+    made = Choices.of([["a", "b"], ["a", "b"], ["a"], []], ["1", "[0, 1]", "7", "x"])
+    assert made.texts.tolist() == [("a", "b"), ("a", "b"), ("a",), ()]
+    assert made.texts[0] is made.texts[1]
+    assert made.right.tolist() == [[False, True], [True, True], [False, False], [False, False]]
+    assert str(made.one_right.tolist()) == "[1.0, nan, nan, nan]"

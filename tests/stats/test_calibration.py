@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from evalsuite.stats.calibration import auroc, brier_scores, calibration_error
+from evalsuite.stats.calibration import CalibrationDraws, auroc, brier_scores, calibration_error
 
 
 def _overconfident(seed: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -135,3 +135,35 @@ def test_what_has_no_area_says_why(right: list[int], value: float | None, reason
     found = auroc(np.linspace(0.2, 0.4, len(right)), np.array(right, dtype=float), _rng())
     assert (found.value, found.low, found.reason) == (value, None, reason)
     assert auroc(np.array([0.1, 0.1, 0.9, 0.9]), np.array([0.0, 0, 1, 1]), _rng()).reason is not None
+
+
+def test_shared_draws_give_what_draws_of_its_own_would() -> None:
+    draws = CalibrationDraws(200, _rng())
+    for seed in range(3):
+        confidence, right = _overconfident(seed)
+        assert calibration_error(confidence, right, draws) == calibration_error(confidence, right, _rng())
+    with pytest.raises(ValueError, match="draws for 200 items cannot serve 50"):
+        calibration_error(*_overconfident(1, 50), draws)
+
+
+def test_draws_that_are_not_kept_are_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    confidence, right = _overconfident(2)
+    kept = calibration_error(confidence, right, CalibrationDraws(200, _rng()))
+    monkeypatch.setattr("evalsuite.stats.calibration._KEPT_VALUES", 0)
+    draws = CalibrationDraws(200, _rng())
+    assert [calibration_error(confidence, right, draws) for _ in range(2)] == [kept, kept]
+
+
+def test_equal_confidences_are_spread_over_the_bins_of_resamples_too() -> None:
+    # Ten confidences of 20 items each, and 15 of 4: the bins of the second cut through confidences.
+    rng = np.random.default_rng(9)
+    for levels, times in ((10, 20), (15, 4)):
+        confidence = np.repeat(np.linspace(0.1, 0.9, levels), times)
+        right = (rng.random(confidence.size) < confidence).astype(float)
+        found = calibration_error(confidence, right, _rng())
+        order = rng.permutation(confidence.size)
+        again = calibration_error(confidence[order], right[order], _rng())
+        assert again.estimate.value == pytest.approx(found.estimate.value)
+        assert (again.estimate.low, again.estimate.high) == pytest.approx(
+            (found.estimate.low, found.estimate.high), abs=0.02
+        )

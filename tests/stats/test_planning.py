@@ -20,7 +20,7 @@ from evalsuite.stats import (
     power_non_inferiority,
     wilson,
 )
-from evalsuite.stats.planning import MOST_ITEMS
+from evalsuite.stats.planning import MOST_ITEMS, _least_wins
 from evalsuite.stats.tango import tango_z
 
 
@@ -157,3 +157,24 @@ def test_what_cannot_be_planned_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"cannot|not|alpha|power|margin"):
             wrong()
+
+
+@pytest.mark.parametrize(("n", "first", "second"), [(700, 0.2, 0.15), (900, 0.15, 0.14), (3000, 0.05, 0.03)])
+def test_the_power_of_mcnemar_with_many_items_is_the_sum_over_those_that_differ(n, first, second) -> None:
+    counts, share = np.arange(n + 1), first / (first + second)
+    fewest = [np.flatnonzero(2 * stats.binom.cdf(np.arange(m // 2 + 1), m, 0.5) <= 0.01) for m in counts]
+    most = np.array([found[-1] if found.size else -1 for found in fewest])
+    rejected = stats.binom.cdf(most, counts, share) + stats.binom.sf(counts - most - 1, counts, share)
+    golden = (stats.binom.pmf(counts, n, first + second) * np.where(most >= 0, rejected, 0)).sum()
+    assert power_mcnemar(n, first, second, alpha=0.01) == pytest.approx(golden, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("n", "margin", "critical"), [(60, 0.05, 1.6), (60, 0.4, 2.9), (400, 0.02, 3.5), (30, 0.9, 0.1)]
+)
+def test_the_least_wins_are_found_by_trying_all(n: int, margin: float, critical: float) -> None:
+    counts = np.arange(min(n, 60) + 1)
+    golden = [
+        next((b for b in range(m + 1) if tango_z(b, m - b, n, -margin) >= critical), m + 1) for m in counts.tolist()
+    ]
+    assert _least_wins(counts, n, margin, critical).tolist() == golden

@@ -84,3 +84,13 @@ def _null(seed: int) -> np.ndarray:
 def test_what_cannot_be_compared_is_refused(scores: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         repeated(scores, np.random.default_rng(4))
+
+
+def test_zeros_and_ones_are_permuted_as_other_scores_are() -> None:
+    scores = np.array([[1, 0, 0, 1], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 1], [1, 1, 1, 0]] * 6, dtype=float)
+    binary = repeated(scores, np.random.default_rng(1), draws=40_000)
+    # The same up to a scale, which takes the way of sorted random numbers.
+    scaled = repeated(scores * 3 + 1, np.random.default_rng(2), draws=40_000)
+    assert binary.expected == pytest.approx(scaled.expected / 3, rel=0.01)
+    assert binary.expected_high == pytest.approx(scaled.expected_high / 3, abs=1 / 30 + 1e-9)
+    assert (binary.changed, scaled.changed) == (30, 30)

@@ -69,3 +69,10 @@ def test_what_has_no_interval_says_why(value: float | None, drawn: list[float], 
     found = drawn_interval(value, np.array(drawn), 3, lacking="nothing")
     assert (found.low, found.high, found.reason) == (None, None, reason)
     assert found.value == (value if value == 1.0 else None)
+
+
+@pytest.mark.parametrize("row", [[3, 0, 2, 0, 0], [0, 0, 4], [2, 0, 3], [0, 5, 0, 0]])
+def test_outcomes_that_never_came_up_change_no_draw(row: list[int]) -> None:
+    m = sum(row)
+    golden = np.random.default_rng(4).multinomial(m - 1, np.array(row) / m, size=300) * (m / (m - 1))
+    assert (resampled_rows(np.array([row]), np.random.default_rng(4), 300)[0] == golden).all()

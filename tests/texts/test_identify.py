@@ -144,3 +144,8 @@ def test_sentences_of_ntrex_are_rarely_taken_for_another_language(ntrex, code):
     verdicts = [fidelity(text, code, _LANGUAGES).verdict for text in ntrex[ISO3[code]][::3]]
     assert verdicts.count(Verdict.WRONG) <= 0.005 * len(verdicts)
     assert verdicts.count(Verdict.RIGHT) >= 0.85 * len(verdicts)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "東京タワーへ 3 回、行った。", "ー・゛々〆ㇷ゚䷀一鿿ꀀ가Ω", "x1_é 日本"])
+def test_evidence_is_that_of_letter_by_letter(text):
+    assert evidence(text) == sum(4 if "\u3040" <= c <= "\u9fff" else 1 for c in text if c.isalpha())
