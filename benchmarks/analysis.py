@@ -57,7 +57,7 @@ def measured(part: str, run: Path, code: Path) -> dict[str, Any]:
         cwd=code,  # which python puts first on its path
         env=environment,
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -97,13 +97,16 @@ def scored_items(
         columns: Columns of `Run.items` that are wanted; by default all.
     """
     result = run.result(model, task, form)
-    frame = run.frames.get(result.cell.id) if result else None
-    if frame is None:
+    ids, scores = run.ids(result), run.numbers(result, "score")
+    if result is None or ids is None or scores is None:
         return None
+    frame = run.frames[result.cell.id]
     wanted = frame if columns is None else frame[["item_id", *columns]]
+    known = np.flatnonzero(~np.isnan(scores))
     # Sorted, so that resamples do not depend on the order in which items were scored.
-    scored = wanted.loc[frame["score"].notna()].set_index("item_id").sort_index()
-    return scored if len(scored) else None
+    order = known[np.argsort(ids[known], kind="stable")]
+    in_order = len(order) == len(frame) and bool((np.diff(order) > 0).all())
+    return (wanted if in_order else wanted.iloc[order]).set_index("item_id") if len(order) else None
 
 
 def pair(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
@@ -111,13 +114,18 @@ def pair(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
 
     Items are taken by cluster where all of them name one; the clusters are those of the first.
     """
-    if first.index.has_duplicates or second.index.has_duplicates:
-        return None
-    ids = first.index.intersection(second.index).sort_values()
-    here, there = first.loc[ids], second.loc[ids]
+    names, others = first.index.to_numpy(dtype=object), second.index.to_numpy(dtype=object)
+    here, there = first, second
+    # The usual case, the same items in the order of their ids, needs no join, which takes ten times as long.
+    if not np.array_equal(names, others) or not (names[1:] > names[:-1]).all():
+        if first.index.has_duplicates or second.index.has_duplicates:
+            return None
+        ids = first.index.intersection(second.index).sort_values()
+        here, there = first.loc[ids], second.loc[ids]
+        names = ids.to_numpy(dtype=object)
     clusters = usable_clusters(here["cluster"])
     return Paired(
-        ids=tuple(str(one) for one in ids),
+        ids=tuple(str(one) for one in names),
         first=here["score"].to_numpy(dtype="float64"),
         second=there["score"].to_numpy(dtype="float64"),
         clusters=None if clusters is None else tuple(clusters),
