@@ -18,6 +18,16 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.real)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cores() -> None:
+    """Give each worker of pytest-xdist cores of its own: engines that share cores wait for each other at every layer."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1 and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+        os.sched_setaffinity(0, cores[number::workers] or cores)
+
+
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     return fetch_model(load_models()["smollm2-135m-instruct"]).path
@@ -54,7 +64,7 @@ def reference(smollm2):
     """transformers on the same GGUF, dequantised to float32: an independent implementation of model and tokenizer."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
     tokenizer = transformers.AutoTokenizer.from_pretrained(smollm2.parent, gguf_file=smollm2.name)
     model = transformers.AutoModelForCausalLM.from_pretrained(
         smollm2.parent, gguf_file=smollm2.name, dtype=torch.float32

@@ -26,7 +26,7 @@ def lm_eval(model_args, tmp_path, task="lexicon_eu", **environment):
 
 
 def test_scores_are_those_of_evalsuite(smollm2, tmp_path):
-    done = lm_eval(f"path={smollm2},threads=2,context=2048", tmp_path)
+    done = lm_eval(f"path={smollm2},threads=1,context=2048", tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     (samples,) = (tmp_path / "out").rglob("samples_lexicon_eu_*.jsonl")
     (results,) = (tmp_path / "out").rglob("results_*.json")
@@ -35,7 +35,7 @@ def test_scores_are_those_of_evalsuite(smollm2, tmp_path):
     assert found["config"]["model"] == "evalsuite-llamacpp"
 
     built = build_task(load_tasks()["lexicon_eu"], DataFinder(), PromptForm.NATIVE)
-    lm = LlamaCppLM(smollm2, threads=2, context=2048)
+    lm = LlamaCppLM(smollm2, threads=1, context=2048)
     ours = built.score(lm, range(ITEMS))
     lm.close()
     assert len(theirs) == len(ours) == ITEMS
