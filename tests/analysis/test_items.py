@@ -116,3 +116,13 @@ def test_tasks_and_forms_are_listed_in_the_order_of_tables(varied: Run) -> None:
     forms = varied.forms_of(varied.models[0], "toy_reading_en")
     assert [str(f) for f in forms] == ["native", "native~1", "native~2", "native~3", "english", "native-2", "native-3"]
     assert varied.forms_of("nobody", "toy_reading_en") == ()
+
+
+def test_the_same_letters_may_be_right_elsewhere_in_another_order(varied: Run) -> None:
+    model = varied.models[0]
+    for form in varied.forms_of(model, "toy_reading_en"):
+        result = varied.result(model, "toy_reading_en", form)
+        assert result is not None
+        records, frame = RunFolder(varied.path).records(result.cell), varied.frames[result.cell.id]
+        assert frame["right"].tolist() == [float(r.target) for r in records]
+        assert frame["acc"].tolist() == [float(r.prediction == int(r.target)) for r in records]

@@ -167,3 +167,20 @@ def test_equal_confidences_are_spread_over_the_bins_of_resamples_too() -> None:
         assert (again.estimate.low, again.estimate.high) == pytest.approx(
             (found.estimate.low, found.estimate.high), abs=0.02
         )
+
+
+@pytest.mark.parametrize(("n", "levels"), [(37, 37), (60, 60), (60, 7)])
+def test_bins_of_resamples_cut_through_items_as_numpy_interpolates(n: int, levels: int) -> None:
+    rng = np.random.default_rng(n + levels)
+    confidence = np.sort(rng.choice(np.linspace(0.2, 0.9, levels), n, replace=levels < n))
+    right = (rng.random(n) < confidence).astype(float)
+    draws = CalibrationDraws(n, _rng())
+    starts = np.unique(confidence, return_index=True)[1]
+    found, _ = draws.errors(confidence, right - confidence, starts, np.zeros((n, 10)))
+    assert draws._kept is not None
+    counts = np.concatenate([block[0] for block in draws._kept])
+    golden = []
+    for row in counts:
+        mass, excess = (np.add.reduceat(v, starts).cumsum() for v in (row, row * (right - confidence)))
+        golden.append(np.abs(np.diff(np.interp(np.linspace(0, n, 11), [0, *mass], [0, *excess]))).sum() / n)
+    assert found == pytest.approx(np.array(golden))
