@@ -17,11 +17,12 @@ ifneq ($(filter x86_64 amd64,$(ARCH)),)
 LLAMA_FLAGS := $(shell echo 'int main(void){return 0;}' | $(CC) $(NO_AMX) -x c -fsyntax-only - 2>/dev/null && echo "$(NO_AMX)")
 endif
 
-.PHONY: help report profile test check format clean
+.PHONY: help report profile notebooks test check format clean
 
 help:
 	@echo "make report   set up, run sweeps/quickstart.yaml, write out/quickstart.html (first time: 10 to 20 min on 2 cores)"
 	@echo "make profile  measure what requests cost on this machine, into the same report (5 min on 2 cores)"
+	@echo "make notebooks  execute notebooks/ again and write their outputs (4 to 8 min on 2 cores)"
 	@echo "make test     everything: lint, types, layers, unit tests, real models, transformers (first time: 15 to 30 min)"
 	@echo "make check    the quick gate: lint, types, layers, unit tests"
 	@echo "make format   let ruff rewrite what it can"
@@ -63,6 +64,10 @@ profile: $(STAMPS)/base
 	@echo "== measuring what requests cost on this machine (about 5 minutes on 2 cores; leave it alone meanwhile)"
 	@$(BIN)/evalsuite profile smollm2-135m-instruct gemma3-270m --out out/quickstart
 	@echo "== done: open out/quickstart.html"
+
+notebooks: $(STAMPS)/dev
+	@echo "== executing notebooks/ (4 to 8 minutes on 2 cores)"
+	@$(BIN)/python tools/run_notebooks.py
 
 check: $(STAMPS)/dev
 	@echo "== ruff"
