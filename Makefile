@@ -22,7 +22,7 @@ endif
 help:
 	@echo "make report   set up, run sweeps/quickstart.yaml, write out/quickstart.html (first time: 10 to 20 min on 2 cores)"
 	@echo "make profile  measure what requests cost on this machine, into the same report (5 min on 2 cores)"
-	@echo "make notebooks  execute notebooks/ again and write their outputs (4 to 8 min on 2 cores)"
+	@echo "make notebooks  execute notebooks/ again and write their outputs (3 to 8 min on 2 cores)"
 	@echo "make test     everything: lint, types, layers, unit tests, real models, transformers (first time: 15 to 30 min)"
 	@echo "make check    the quick gate: lint, types, layers, unit tests"
 	@echo "make format   let ruff rewrite what it can"
@@ -66,7 +66,7 @@ profile: $(STAMPS)/base
 	@echo "== done: open out/quickstart.html"
 
 notebooks: $(STAMPS)/dev
-	@echo "== executing notebooks/ (4 to 8 minutes on 2 cores)"
+	@echo "== executing notebooks/ (3 to 8 minutes on 2 cores)"
 	@$(BIN)/python tools/run_notebooks.py
 
 check: $(STAMPS)/dev
