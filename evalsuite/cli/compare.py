@@ -8,8 +8,18 @@ from typing import Annotated
 import typer
 
 from evalsuite.analysis.compare_axis import Axis
-from evalsuite.cli.common import console, names, told
-from evalsuite.cli.output import Format, FormatOption, OutOption, deliver
+from evalsuite.cli.common import console, told
+from evalsuite.cli.output import (
+    Format,
+    FormatOption,
+    LangsOption,
+    MarginOption,
+    ModelsOption,
+    OutOption,
+    TasksOption,
+    deliver,
+    part_of,
+)
 from evalsuite.cli.shares import read_share
 from evalsuite.errors import InputError
 
@@ -32,24 +42,14 @@ def command(
     by: Annotated[
         Axis, typer.Option("--by", help="What differs between the two sides of a row; all else is the same.")
     ],
-    tasks: Annotated[
-        list[str] | None,
-        typer.Option("--tasks", "-t", help="Tasks, groups, families or suites of the run. Default: all."),
-    ] = None,
-    langs: Annotated[
-        list[str] | None, typer.Option("--langs", "-l", help="Languages, by code or English name. Default: all.")
-    ] = None,
-    models: Annotated[list[str] | None, typer.Option("--models", "-m", help="Models of the run. Default: all.")] = None,
+    tasks: TasksOption = None,
+    langs: LangsOption = None,
+    models: ModelsOption = None,
     reference: Annotated[
         str | None,
         typer.Option("--reference", help="What all others are held against: a language, a model or a prompt form."),
     ] = None,
-    margin: Annotated[
-        str | None,
-        typer.Option(
-            "--margin", help="Difference that matters: 5, 5% or 0.05. Default: that of the sweep, else 5 points."
-        ),
-    ] = None,
+    margin: MarginOption = None,
     form: FormatOption = None,
     out: OutOption = None,
     force: Annotated[
@@ -60,7 +60,6 @@ def command(
     from evalsuite.analysis.compare import compare
     from evalsuite.analysis.compare_files import comparison_csv, comparison_json, comparison_markdown
     from evalsuite.analysis.load import load_run
-    from evalsuite.analysis.narrow import Part
     from evalsuite.cli.compare_table import show_comparison
 
     if len(runs) > 2:
@@ -68,7 +67,7 @@ def command(
             f"{len(runs)} runs were given", fix="compare one run or two; `evalsuite merge` joins several into one"
         )
     limit = None if margin is None else read_share(margin, "--margin")
-    part = Part(*(None if given is None else tuple(names(given)) for given in (tasks, langs, models)))
+    part = part_of(tasks, langs, models)
     with console.status("comparing"):
         found = compare([load_run(run) for run in runs], by, part=part, reference=reference, margin=limit, force=force)
     texts = {

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import console
+from evalsuite.cli.common import console, names
 from evalsuite.errors import InputError
 
-__all__ = ["WIDE", "Format", "FormatOption", "OutOption", "deliver"]
+if TYPE_CHECKING:
+    from evalsuite.analysis.narrow import Part
+
+__all__ = [
+    "WIDE",
+    "Format",
+    "FormatOption",
+    "LangsOption",
+    "MarginOption",
+    "ModelsOption",
+    "OutOption",
+    "TasksOption",
+    "deliver",
+    "part_of",
+]
 
 WIDE = 150
 """Columns of a terminal from which a row of a comparison fits on a line; narrower ones get some short lines for each."""
@@ -34,6 +48,26 @@ FormatOption = Annotated[
     typer.Option("--format", "-f", help="Form. Default: that of the file's suffix, else a table for the terminal."),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="File to write, in place of the terminal.")]
+
+TasksOption = Annotated[
+    list[str] | None,
+    typer.Option("--tasks", "-t", help="Tasks, groups, families or suites of the run. Default: all."),
+]
+LangsOption = Annotated[
+    list[str] | None, typer.Option("--langs", "-l", help="Languages, by code or English name. Default: all.")
+]
+ModelsOption = Annotated[list[str] | None, typer.Option("--models", "-m", help="Models of the run. Default: all.")]
+MarginOption = Annotated[
+    str | None,
+    typer.Option("--margin", help="Difference that matters: 5, 5% or 0.05. Default: that of the sweep, else 5 points."),
+]
+
+
+def part_of(tasks: Sequence[str] | None, langs: Sequence[str] | None, models: Sequence[str] | None) -> Part:
+    """Return the part of a run that options name."""
+    from evalsuite.analysis.narrow import Part
+
+    return Part(*(None if given is None else tuple(names(given)) for given in (tasks, langs, models)))
 
 
 def deliver(

@@ -11,12 +11,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.analysis.compare_axis import Axis
-from evalsuite.cli.common import console, names, told
-from evalsuite.cli.output import Format, FormatOption, OutOption, deliver
+from evalsuite.cli.common import console, told
+from evalsuite.cli.output import (
+    Format,
+    FormatOption,
+    LangsOption,
+    MarginOption,
+    ModelsOption,
+    OutOption,
+    TasksOption,
+    deliver,
+    part_of,
+)
 from evalsuite.cli.shares import read_share
 from evalsuite.errors import InputError
 
 if TYPE_CHECKING:
+    from evalsuite.analysis.narrow import Part
     from evalsuite.analysis.power_table import PowerPlan
 
 __all__ = ["EXAMPLES", "command"]
@@ -38,23 +49,13 @@ def command(
         Path | None, typer.Argument(metavar="[RUN]", help="Run folder; none where a run is planned.")
     ] = None,
     by: Annotated[Axis | None, typer.Option("--by", help="What is compared in the run. Default: language.")] = None,
-    tasks: Annotated[
-        list[str] | None,
-        typer.Option("--tasks", "-t", help="Tasks, groups, families or suites of the run. Default: all."),
-    ] = None,
-    langs: Annotated[
-        list[str] | None, typer.Option("--langs", "-l", help="Languages, by code or English name. Default: all.")
-    ] = None,
-    models: Annotated[list[str] | None, typer.Option("--models", "-m", help="Models of the run. Default: all.")] = None,
+    tasks: TasksOption = None,
+    langs: LangsOption = None,
+    models: ModelsOption = None,
     reference: Annotated[
         str | None, typer.Option("--reference", help="What all others are held against, as in `evalsuite compare`.")
     ] = None,
-    margin: Annotated[
-        str | None,
-        typer.Option(
-            "--margin", help="Difference that matters: 5, 5% or 0.05. Default: that of the sweep, else 5 points."
-        ),
-    ] = None,
+    margin: MarginOption = None,
     items: Annotated[int | None, typer.Option("--items", "-n", min=2, max=1_000_000, help="Planned items.")] = None,
     score: Annotated[
         str | None, typer.Option("--score", help="Expected score. Default: 50%, which needs most.")
@@ -76,8 +77,7 @@ def command(
     _one_way(run, planned, measured)
     limit = None if margin is None else read_share(margin, "--margin")
     if run is not None:
-        part = tuple(None if given is None else tuple(names(given)) for given in (tasks, langs, models))
-        _of_run(run, by or Axis.LANGUAGE, part, reference, limit, (form, out))
+        _of_run(run, by or Axis.LANGUAGE, part_of(tasks, langs, models), reference, limit, (form, out))
         return
     from evalsuite.analysis.power_table import plan_power
 
@@ -111,20 +111,19 @@ def _one_way(run: Path | None, planned: Mapping[str, object], measured: Mapping[
 def _of_run(
     run: Path,
     by: Axis,
-    part: tuple[tuple[str, ...] | None, ...],
+    part: Part,
     reference: str | None,
     margin: float | None,
     output: tuple[Format | None, Path | None],
 ) -> None:
     from evalsuite.analysis.compare import compare
     from evalsuite.analysis.load import load_run
-    from evalsuite.analysis.narrow import Part
     from evalsuite.analysis.power_table import power_rows
     from evalsuite.analysis.power_text import power_csv, power_json, power_markdown
     from evalsuite.cli.compare_table import show_power
 
     with console.status("counting what would settle each comparison"):
-        found = compare([load_run(run)], by, part=Part(*part), reference=reference, margin=margin)
+        found = compare([load_run(run)], by, part=part, reference=reference, margin=margin)
         rows = power_rows(found)
     texts = {
         Format.CSV: lambda: power_csv(rows),

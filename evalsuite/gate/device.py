@@ -14,7 +14,7 @@ from evalsuite.analysis.profiles import Profile
 from evalsuite.errors import InputError, StoreError
 from evalsuite.gate.fixes import Fix, advice, profile_fix
 from evalsuite.gate.policy import SCORE_RULES
-from evalsuite.gate.rows import Outcome, RuleTest, Unit, missing
+from evalsuite.gate.rows import Outcome, RuleTest, Unit, missing, tested
 from evalsuite.gate.scope import Scope
 from evalsuite.records import CellStatus, Device, Kind, ProfileFacts, ProfileSettings, ReadingLabel
 from evalsuite.stats.one_sample import items_for_share, quantile_against
@@ -120,20 +120,8 @@ def _time_test(rule: str, scope: Scope, profile: Profile, language: str, limit: 
     found = quantile_against(times, _P95, limit, confidence=confidence)
     within = sum(one <= limit for one in times) / len(times)
     needed = items_for_share(within, _P95, alpha=1 - confidence)
-    return RuleTest(
-        rule=rule,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=found.n,
-        of="requests",
-        p_go=found.p_below,
-        p_no_go=found.p_above,
-        needed=needed,
-        method=found.method,
-        told=found.reason or "",
-        fix=_command(scope, model, language, rounds=_rounds(profile, kind, len(rows), needed)),
-    )
+    fix = _command(scope, model, language, rounds=_rounds(profile, kind, len(rows), needed))
+    return replace(tested(rule, limit, found, at_least=False), of="requests", needed=needed, fix=fix)
 
 
 def _rounds(profile: Profile, kind: Kind, requests: int, needed: int | None) -> int | None:

@@ -16,7 +16,7 @@ from evalsuite.analysis.score_table import scale_of, why_no_items
 from evalsuite.errors import InputError
 from evalsuite.gate.amounts import Amount
 from evalsuite.gate.fixes import Fix, advice, run_fix
-from evalsuite.gate.rows import RuleTest, Unit, missing
+from evalsuite.gate.rows import RuleTest, Unit, missing, tested
 from evalsuite.gate.scope import Scope
 from evalsuite.records import CellStatus, Task
 from evalsuite.stats.one_sample import Against, items_to_settle, mean_against, share_against
@@ -103,22 +103,8 @@ def _score_test(
     confidence = scope.policy.confidence
     found = mean_against(items.scores, limit, clusters=items.clusters, confidence=confidence)
     needed = _needed(found, found.p_above, limit, confidence)
-    yield RuleTest(
-        rule=rule,
-        task=task.name,
-        unit=unit,
-        limit=limit,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=found.n,
-        p_go=found.p_above,
-        p_no_go=found.p_below,
-        needed=needed,
-        method=found.method,
-        told=found.reason or "",
-        fix=more_items(model, task, needed),
-    )
+    made = tested(rule, limit, found, at_least=True)
+    yield replace(made, task=task.name, unit=unit, needed=needed, fix=more_items(model, task, needed))
 
 
 def limit_of(amount: Amount, scale: Scale, where: str) -> float:
@@ -184,18 +170,5 @@ def _language_test(scope: Scope, model: str, task: Task, replies: Replies, limit
     confidence = scope.policy.confidence
     found = share_against(round(share.value * share.n), share.n, limit, confidence=confidence)
     needed = _needed(found, found.p_below, limit, confidence)
-    yield RuleTest(
-        rule=rule,
-        task=task.name,
-        limit=limit,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=found.n,
-        of="answers",
-        p_go=found.p_below,
-        p_no_go=found.p_above,
-        needed=needed,
-        method=found.method,
-        fix=more_items(model, task, needed),
-    )
+    made = tested(rule, limit, found, at_least=False)
+    yield replace(made, task=task.name, of="answers", needed=needed, fix=more_items(model, task, needed))

@@ -13,6 +13,7 @@ from evalsuite.gate.fixes import Fix, joined
 if TYPE_CHECKING:
     from evalsuite.gate.inputs import Source
     from evalsuite.gate.policy import Policy
+    from evalsuite.stats.one_sample import Against
 
 __all__ = [
     "EVIDENCE",
@@ -26,6 +27,7 @@ __all__ = [
     "UseCaseResult",
     "demand",
     "missing",
+    "tested",
     "worst",
 ]
 
@@ -191,6 +193,30 @@ def missing(
 ) -> RuleTest:
     """Return a test without evidence."""
     return RuleTest(rule, task, unit, outcome=Outcome.INCONCLUSIVE, told=told, fix=fix)
+
+
+def tested(rule: str, limit: float, found: Against, *, at_least: bool) -> RuleTest:
+    """Return a rule that a sample was held against.
+
+    Args:
+        rule: Name in the policy.
+        limit: Of the rule.
+        found: What the sample shows about the limit.
+        at_least: Whether the rule is kept above the limit, and not below it.
+    """
+    sides = (found.p_above, found.p_below) if at_least else (found.p_below, found.p_above)
+    return RuleTest(
+        rule=rule,
+        limit=limit,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        n=found.n,
+        p_go=sides[0],
+        p_no_go=sides[1],
+        method=found.method,
+        told=found.reason or "",
+    )
 
 
 def demand(name: str, test: RuleTest) -> RuleTest:
