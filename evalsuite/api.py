@@ -97,6 +97,18 @@ class Results:
 
         return to_frame(resource_gaps(self.run), ResourceGapRow)
 
+    def sizes(self) -> pd.DataFrame:
+        """Return whether the largest model narrows the distance of low-resource languages, per group and over them."""
+        from evalsuite.analysis.resource_gap import SizeRow, larger_models
+
+        return to_frame(larger_models(self.run), SizeRow)
+
+    def kinds(self) -> pd.DataFrame:
+        """Return the score of each kind of item (phenomenon, category) of every model × task that names kinds."""
+        from evalsuite.analysis.item_kinds import KindRow, scores_by_kind
+
+        return to_frame(scores_by_kind(self.run), KindRow)
+
     def comparisons(self) -> pd.DataFrame:
         """Return every pair of models on every task that both have scores of, on the same items."""
         from evalsuite.analysis.gap_table import comparisons

@@ -13,6 +13,7 @@ import pytest
 
 import evalsuite
 from evalsuite.analysis.load import load_run
+from evalsuite.analysis.resource_gap import larger_models
 from evalsuite.analysis.tables import gaps, scores, token_tax
 from evalsuite.errors import StoreError
 from tests.synthetic import Plan, build_run
@@ -57,7 +58,7 @@ def test_the_caller_may_name_another_reference_and_margin(results: evalsuite.Res
     assert "within margin" in set(results.gaps(margin=0.9)["verdict"])
 
 
-@pytest.mark.parametrize("name", ["deltas", "double_deltas", "parity", "profile", "memory", "energy", "costs"])
+@pytest.mark.parametrize("name", ["deltas", "double_deltas", "kinds", "parity", "profile", "memory", "energy", "costs"])
 def test_a_table_of_what_was_not_measured_has_columns_and_no_rows(results: evalsuite.Results, name: str) -> None:
     frame = getattr(results, name)()
     assert len(frame) == 0
@@ -69,6 +70,14 @@ def test_other_tables_have_a_row_for_every_model(results: evalsuite.Results, nam
     frame = getattr(results, name)()
     assert frame.columns.is_unique
     assert set(results.run.models) & set(frame["model"])
+
+
+def test_the_largest_model_is_held_against_the_smallest(results: evalsuite.Results) -> None:
+    rows = larger_models(results.run)
+    frame = results.sizes()
+    assert frame["difference"].tolist() == _numbers(row.difference.difference for row in rows)
+    assert frame["reason"].notna().tolist() == [row.reason is not None for row in rows]
+    assert frame["difference"].notna().any()
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path) -> None:

@@ -58,19 +58,13 @@ def gap_changes(
         for group in first.groups
         for language in first.languages
         if languages is None or language in languages
-        if (against := _against(first, language, reference)) is not None
+        if (against := first.reference_of(language, reference)) is not None
         if all({language, against} <= group_tasks(run, group).keys() for run in (first, second))
         for models in _models(first, second)
         for form in first.forms
         if form in second.forms
         for place in [_Place(group, models, form, language, against)]
     ]
-
-
-def _against(run: Run, language: str, reference: str | None) -> str | None:
-    if reference is None:
-        return run.reference_of(language)
-    return None if reference == language else reference
 
 
 def _models(first: Run, second: Run) -> list[tuple[str, str]]:

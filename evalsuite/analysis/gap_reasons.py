@@ -61,7 +61,7 @@ def gap_reasons(run: Run, *, reference: str | None = None) -> tuple[GapReasons, 
         for group in run.groups
         for language in run.languages
         if language in (tasks := group_tasks(run, group))
-        if (wanted := reference or run.reference_of(language)) is not None and wanted != language
+        if (wanted := run.reference_of(language, reference)) is not None
         for model in run.models
         for form in run.forms
         if any(run.result(model, task.name, form) for same in tasks.values() for task in same)

@@ -50,7 +50,7 @@ def gaps(run: Run, *, reference: str | None = None, margin: float | None = None)
         for group in run.groups
         if (tasks := group_tasks(run, group))
         for language in run.languages
-        if language in tasks and (against := _reference(run, language, reference)) is not None
+        if language in tasks and (against := run.reference_of(language, reference)) is not None
         for model in run.models
         for form in run.forms
         if _touched(run, model, tasks, form)
@@ -113,10 +113,6 @@ def verdict_of(difference: PairedDifference, p: float | None, p_margin: float | 
 def margin_of(run: Run, group: str, margin: float | None = None) -> float | None:
     """Return the gap that matters in a group; none where its scores are no shares, of which a margin is one."""
     return None if scale_of(run, group) is Scale.RAW else margin or run.manifest.sweep.margin or MARGIN
-
-
-def _reference(run: Run, language: str, reference: str | None) -> str | None:
-    return run.reference_of(language) if reference is None else None if reference == language else reference
 
 
 def _touched(run: Run, model: str, tasks: dict[str, list[Task]], form: PromptForm) -> bool:

@@ -59,10 +59,7 @@ def scores_by_kind(run: Run) -> tuple[KindRow, ...]:
     """
     return tuple(
         row
-        for group in run.groups
-        for language in run.languages
-        for task in run.manifest.tasks.values()
-        if run.group_of(task.name) == group and task.language == language
+        for task in run.ordered_tasks
         for model in run.models
         for form in run.forms
         for row in _rows(run, task, model, form)

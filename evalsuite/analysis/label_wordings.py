@@ -10,13 +10,13 @@ import pandas as pd
 
 from evalsuite.analysis.gap_table import verdict_of
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.paired_items import forms_difference, numbers_by_item, shared_items
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, score_of
-from evalsuite.analysis.sensitivity import scored_items, shared_items
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.corrections import holm
 from evalsuite.stats.intervals import Estimate, ratio_of_means
-from evalsuite.stats.paired import PairedDifference, paired_difference
+from evalsuite.stats.paired import PairedDifference
 
 __all__ = ["LabelWordingRow", "category_names"]
 
@@ -82,10 +82,11 @@ def _asked(run: Run, model: str, task: str) -> Iterable[tuple[PromptForm, ...]]:
 
 def _row(run: Run, model: str, task: Task, base: PromptForm, form: PromptForm) -> LabelWordingRow:
     own, plain = (
-        scored_items(run, model, task.name, form, "context_tokens"),
-        scored_items(run, model, task.name, base, "context_tokens"),
+        numbers_by_item(run, model, task.name, form, "context_tokens"),
+        numbers_by_item(run, model, task.name, base, "context_tokens"),
     )
-    difference = None if form == base else _difference(run, model, task.name, form, base)
+    key = ("label_wordings", model, task.name, form.value, base.value)
+    difference = None if form == base else forms_difference(run, model, task.name, (form, base), key)
     return LabelWordingRow(
         model=model,
         task=task.name,
@@ -102,17 +103,6 @@ def _row(run: Run, model: str, task: Task, base: PromptForm, form: PromptForm) -
         tokens_ratio=None if form == base else _ratio(own, plain),
         reason=difference if isinstance(difference, str) else None,
     )
-
-
-def _difference(run: Run, model: str, task: str, form: PromptForm, base: PromptForm) -> PairedDifference | str:
-    columns = [scored_items(run, model, task, one) for one in (form, base)]
-    known = [column for column in columns if column is not None]
-    joined = shared_items(known) if len(known) == 2 else "not both have scores"
-    if isinstance(joined, str):
-        return joined
-    first, second = (joined[i].to_numpy(dtype="float64") for i in (0, 1))
-    rng = run.rng("label_wordings", model, task, form.value, base.value)
-    return paired_difference(first, second, rng=rng, level=1 - ALPHA)
 
 
 def _ratio(own: pd.Series[float] | None, plain: pd.Series[float] | None) -> Estimate:

@@ -111,9 +111,14 @@ class Run:
         known = self.manifest.tasks.get(task)
         return task if known is None else known.parallel_group or known.name
 
-    def reference_of(self, language: str) -> str | None:
-        """Return the language that gaps of `language` are taken against; none for the reference itself."""
-        wanted = self.manifest.sweep.reference or self.manifest.languages[language].reference
+    def reference_of(self, language: str, asked: str | None = None) -> str | None:
+        """Return the language that gaps of `language` are taken against; none for the reference itself.
+
+        Args:
+            language: Code of a language of the run.
+            asked: Code of the language to hold all others against, in place of the sweep's and of the language's own.
+        """
+        wanted = asked or self.manifest.sweep.reference or self.manifest.languages[language].reference
         return None if wanted == language else wanted
 
     def language(self, code: str) -> Language | None:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.paired_items import numbers_by_item, shared_items
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import score_of
-from evalsuite.analysis.sensitivity import scored_items, shared_items
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.corrections import holm
 from evalsuite.stats.intervals import Estimate, wilson
@@ -93,7 +93,7 @@ def _asked(run: Run, model: str, task: str) -> dict[PromptForm, list[int]]:
 
 def _row(run: Run, model: str, task: Task, form: PromptForm, turned: list[int]) -> OrderRow:
     forms = {k: PromptForm.make(form.wording, chat=form.chat, rotation=k) for k in turned}
-    columns = [scored_items(run, model, task.name, one) for one in forms.values()]
+    columns = [numbers_by_item(run, model, task.name, one) for one in forms.values()]
     known = [column for column in columns if column is not None]
     joined = shared_items(known) if len(known) == len(columns) else "not every order has scores"
     scored = None if isinstance(joined, str) else joined

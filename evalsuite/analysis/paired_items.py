@@ -23,11 +23,14 @@ __all__ = [
     "Side",
     "as_difference",
     "compared",
+    "forms_difference",
     "group_tasks",
     "language_sides",
+    "numbers_by_item",
     "pair",
     "pair_languages",
     "scored_items",
+    "shared_items",
     "usable_clusters",
 ]
 
@@ -130,6 +133,47 @@ def pair(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
         second=there["score"].to_numpy(dtype="float64"),
         clusters=None if clusters is None else tuple(clusters),
     )
+
+
+def numbers_by_item(
+    run: Run, model: str, task: str, form: PromptForm, column: str = "score"
+) -> pd.Series[float] | None:
+    """Return one column of numbers of a cell by item id, without items that lack it; none where no item has it."""
+    result = run.result(model, task, form)
+    frame = run.frames.get(result.cell.id) if result else None
+    if frame is None:
+        return None
+    scored = frame.loc[frame[column].notna()].set_index("item_id")[column].astype("float64")
+    return scored if len(scored) else None
+
+
+def shared_items(columns: Sequence[pd.Series[float]]) -> pd.DataFrame | str:
+    """Return the scores of items that all columns have, sorted by id; or why there are none."""
+    if any(column.index.has_duplicates for column in columns):
+        return "item ids are not unique, so items cannot be paired"
+    joined = pd.concat(list(columns), axis=1, join="inner", keys=range(len(columns))).sort_index()
+    return joined if len(joined) else "no items in common"
+
+
+def forms_difference(
+    run: Run, model: str, task: str, forms: tuple[PromptForm, PromptForm], key: tuple[str, ...]
+) -> PairedDifference | str:
+    """Return one model's scores of a task in one prompt form less those in another, or why there is no difference.
+
+    Args:
+        run: The run.
+        model: Name of the model.
+        task: Name of the task.
+        forms: The first, and what is taken from it.
+        key: What is compared, so that no two comparisons share their random numbers.
+    """
+    frames = [scored_items(run, model, task, form, SCORES) for form in forms]
+    if frames[0] is None or frames[1] is None:
+        return "not both have scores"
+    paired = pair(frames[0], frames[1])
+    if paired is None:
+        return "item ids are not unique, so items cannot be paired"
+    return paired.difference(run.rng(*key)) if paired.ids else "no items in common"
 
 
 def language_sides(

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from evalsuite.analysis.gap_table import margin_of, verdict_of
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.paired_items import compared, group_tasks, scored_items, usable_clusters
+from evalsuite.analysis.paired_items import compared, group_tasks, scored_items, shared_items, usable_clusters
 from evalsuite.analysis.rows import Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, why_no_items
-from evalsuite.analysis.sensitivity import shared_items
 from evalsuite.records import DEQUANTISED, PromptForm, Task
 from evalsuite.stats.corrections import holm
 from evalsuite.stats.equivalence import non_inferiority_p

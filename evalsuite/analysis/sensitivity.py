@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import pandas as pd
 
 from evalsuite.analysis.gap_table import verdict_of
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.paired_items import forms_difference, numbers_by_item, shared_items
 from evalsuite.analysis.rows import ALPHA, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of, score_of
 from evalsuite.records import PromptForm, Task
@@ -17,7 +15,7 @@ from evalsuite.stats.intervals import Estimate
 from evalsuite.stats.paired import PairedDifference, paired_difference
 from evalsuite.stats.repeated import Repeated, repeated
 
-__all__ = ["WordingRow", "scored_items", "shared_items", "wordings"]
+__all__ = ["WordingRow", "wordings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +83,6 @@ def wordings(run: Run) -> tuple[WordingRow, ...]:
     )
 
 
-def scored_items(run: Run, model: str, task: str, form: PromptForm, column: str = "score") -> pd.Series[float] | None:
-    """Return the scores of a cell, or another column, by item id, without items that have none; none where no item has."""
-    result = run.result(model, task, form)
-    frame = run.frames.get(result.cell.id) if result else None
-    if frame is None:
-        return None
-    scored = frame.loc[frame[column].notna()].set_index("item_id")[column].astype("float64")
-    return scored if len(scored) else None
-
-
-def shared_items(columns: Sequence[pd.Series[float]]) -> pd.DataFrame | str:
-    """Return the scores of items that all columns have, sorted by id; or why there are none."""
-    if any(column.index.has_duplicates for column in columns):
-        return "item ids are not unique, so items cannot be paired"
-    joined = pd.concat(list(columns), axis=1, join="inner", keys=range(len(columns))).sort_index()
-    return joined if len(joined) else "no items in common"
-
-
 def _asked(run: Run, model: str, task: str) -> list[list[PromptForm]]:
     """Return the forms in which a task has cells, options in their own order; plain and chat apart.
 
@@ -141,7 +121,7 @@ def _row(run: Run, model: str, task: Task, forms: tuple[PromptForm, ...]) -> Wor
 def _own(run: Run, model: str, task: Task, forms: tuple[PromptForm, ...]) -> tuple[Repeated | None, str | None]:
     if len(forms) < 2:
         return None, "asked in one wording of its own language only"
-    columns = [scored_items(run, model, task.name, form) for form in forms]
+    columns = [numbers_by_item(run, model, task.name, form) for form in forms]
     known = [column for column in columns if column is not None]
     if len(known) < len(columns):
         return None, "not every wording has scores"
@@ -159,14 +139,9 @@ def _english(
     own = main if not _is_english(main) else next((form for form in forms if not _is_english(form)), None)
     if english is None or own is None:
         return None
-    columns = [scored_items(run, model, task.name, form) for form in (english, own)]
-    known = [column for column in columns if column is not None]
-    joined = shared_items(known) if len(known) == 2 else "not both have scores"
-    if isinstance(joined, str):
-        return replace(paired_difference([], []), reason=joined)
-    first, second = (joined[i].to_numpy(dtype="float64") for i in (0, 1))
-    rng = run.rng("english", model, task.name, english.value, own.value)
-    return paired_difference(first, second, rng=rng, level=1 - ALPHA)
+    key = ("english", model, task.name, english.value, own.value)
+    found = forms_difference(run, model, task.name, (english, own), key)
+    return replace(paired_difference([], []), reason=found) if isinstance(found, str) else found
 
 
 def _is_english(form: PromptForm) -> bool:

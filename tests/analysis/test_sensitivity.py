@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import permutation_test
 from statsmodels.stats.contingency_tables import cochrans_q, mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -44,11 +45,12 @@ def test_rows_are_those_of_the_records(varied: Run) -> None:
         assert row.form == PromptForm.NATIVE
 
 
-def test_english_words_are_compared_with_the_primary_wording(varied: Run) -> None:
-    rows = wordings(varied)
+def test_english_words_are_compared_with_the_primary_wording(tmp_path: Path) -> None:
+    run = load_run(build_forms(tmp_path / "run", Forms(orders=1, cluster=None)))
+    rows = wordings(run)
     ps = []
     for row in rows:
-        both = _matrix(varied, row, (PromptForm.ENGLISH, PromptForm.NATIVE))
+        both = _matrix(run, row, (PromptForm.ENGLISH, PromptForm.NATIVE))
         table = [[int(((both[:, 0] == a) & (both[:, 1] == b)).sum()) for b in (1, 0)] for a in (1, 0)]
         assert row.english is not None
         assert row.english.difference == pytest.approx(both[:, 0].mean() - both[:, 1].mean())
@@ -59,12 +61,30 @@ def test_english_words_are_compared_with_the_primary_wording(varied: Run) -> Non
     assert [r.p_holm for r in rows] == pytest.approx(list(multipletests(own, method="holm")[1]))
 
 
+def test_items_of_one_passage_are_taken_together(varied: Run) -> None:
+    """The reference is scipy's permutation test of the sums of passages, which hold four items each."""
+    for row in wordings(varied):
+        sums = _matrix(varied, row, (PromptForm.ENGLISH, PromptForm.NATIVE)).reshape(10, 4, 2).sum(axis=1)
+        expected = permutation_test(
+            (sums[:, 0], sums[:, 1]),
+            lambda a, b, axis: (a - b).sum(axis=axis),
+            permutation_type="samples",
+            n_resamples=2**10,
+            vectorized=True,
+        )
+        assert row.english is not None
+        assert (row.english.clusters, row.english.test_method) == (10, "sign-flip, clusters")
+        assert row.english.p == pytest.approx(expected.pvalue)
+
+
 def test_a_wording_that_matters_is_found(tmp_path: Path) -> None:
     def pick(cell: Cell, index: int) -> int:
         wrong = cell.prompt_form.wording == "native-2" and cell.model == SMOL and index % 2
         return (index + 1) % 4 if wrong or (cell.prompt_form.wording == "english" and index % 4 == 0) else index % 4
 
-    rows = wordings(load_run(build_forms(tmp_path / "run", Forms(items=60, codes=("en", "es"), orders=1, pick=pick))))
+    rows = wordings(
+        load_run(build_forms(tmp_path / "run", Forms(items=60, codes=("en", "es"), orders=1, cluster=None, pick=pick)))
+    )
     for row in rows:
         assert row.own is not None
         assert row.english is not None
