@@ -223,7 +223,7 @@ def items_for_share(share: float, limit: float, *, alpha: float = 0.05, power: f
         return None
     # The usual normal approximation says how far to look (J. L. Fleiss (1981), Statistical Methods, 2nd ed., section 1.3).
     at_limit, at_share = math.sqrt(limit * (1 - limit)), math.sqrt(share * (1 - share))
-    rough = ((stats.norm.ppf(1 - alpha) * at_limit + stats.norm.ppf(power) * at_share) / (share - limit)) ** 2
+    rough = float(((stats.norm.ppf(1 - alpha) * at_limit + stats.norm.ppf(power) * at_share) / (share - limit)) ** 2)
     if rough > _MOST_ITEMS:
         return None
     if rough > _EXACT_ITEMS:

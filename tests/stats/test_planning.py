@@ -26,7 +26,7 @@ from evalsuite.stats.tango import tango_z
 
 def _over_all_tables(n: int, first: float, second: float, rejected) -> float:
     return sum(
-        stats.multinomial.pmf([a, b, n - a - b], n, [first, second, 1 - first - second])
+        float(stats.multinomial.pmf([a, b, n - a - b], n, [first, second, 1 - first - second]))
         for a in range(n + 1)
         for b in range(n + 1 - a)
         if rejected(a, b)
