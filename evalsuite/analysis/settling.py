@@ -52,7 +52,7 @@ def needed_items(
     if (differing := differing_share(difference)) is not None:
         if seen:
             ways.append(items_for_difference(abs(seen), differing, alpha=alpha, power=POWER))
-        if margin is not None and nearer > -margin:
+        if margin is not None and nearer > -margin and not _is_farther(ways, differing, nearer, margin, alpha, power):
             ways.append(items_for_margin(margin, differing, true_difference=nearer, alpha=alpha, power=power))
     elif difference.se:
         deviation = difference.se * math.sqrt(difference.n)
@@ -61,6 +61,16 @@ def needed_items(
         if margin is not None and nearer > -margin:
             ways.append(items_for_real(deviation, margin + nearer, alpha=alpha, power=power, one_sided=True))
     return min((way for way in ways if way is not None), default=None)
+
+
+def _is_farther(
+    ways: list[int | None], differing: float, nearer: float, margin: float, alpha: float, power: float
+) -> bool:
+    """Whether the margin takes as many items as a way that is known: one look at the power spares the search."""
+    if not ways or ways[0] is None or ways[0] < 2:
+        return False
+    shares = (differing + nearer) / 2, (differing - nearer) / 2
+    return planning.power_non_inferiority(ways[0] - 1, *shares, margin, alpha=alpha) < power
 
 
 def detectable_difference(difference: PairedDifference, alpha: float) -> float | None:

@@ -32,8 +32,8 @@ _FAR = 30.0
 """Noncentrality beyond which the t distribution is not computed: found where it is above the critical value."""
 _BLOCK = 256
 """Counts that are computed together, and kept."""
-_MANY = 5000
-"""Items from which on the saw of a power is too fine to matter."""
+_FINE = 3.0
+"""Standard deviation of the items that differ from which on the saw of a power is below 0.3 points, and not looked for."""
 
 
 def power_mcnemar(n: int, only_first: float, only_second: float, *, alpha: float = 0.05) -> float:
@@ -110,7 +110,7 @@ def items_for_difference(
         power: How often it is to be found.
 
     Returns:
-        The least number from which on the power is reached, none above a million.
+        The least number from which on the power is reached (`_least` says how exactly), none above a million.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -121,7 +121,11 @@ def items_for_difference(
     if not 0 < size <= discordant:
         raise ValueError(f"a difference of {difference} is not between 0 and the share that differs, {discordant}")
     shares = (discordant + size) / 2, (discordant - size) / 2
-    return _least(lambda n: power_mcnemar(n, *shares, alpha=alpha) >= power)
+    return _least(
+        lambda n: power_mcnemar(n, *shares, alpha=alpha) >= power,
+        near=_near(size, discordant, alpha / 2, power),
+        looked_for=_saw_until(discordant),
+    )
 
 
 def power_non_inferiority(
@@ -173,7 +177,7 @@ def items_for_margin(
         power: How often it is to be shown.
 
     Returns:
-        The least number from which on the power is reached, none above a million.
+        The least number from which on the power is reached (`_least` says how exactly), none above a million.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -187,7 +191,11 @@ def items_for_margin(
             f"{discordant}"
         )
     shares = (discordant + true_difference) / 2, (discordant - true_difference) / 2
-    return _least(lambda n: power_non_inferiority(n, *shares, margin, alpha=alpha) >= power)
+    return _least(
+        lambda n: power_non_inferiority(n, *shares, margin, alpha=alpha) >= power,
+        near=_near(margin + true_difference, discordant, alpha, power),
+        looked_for=_saw_until(discordant),
+    )
 
 
 def items_for_real(
@@ -233,7 +241,8 @@ def items_for_real(
             found += float(nctdtr(df, shift, -critical))
         return found >= power
 
-    return _least(enough, first=2)
+    # The t test's power has no saw: its scores need not be whole.
+    return _least(enough, first=2, looked_for=0)
 
 
 def items_for_width(share: float, half_width: float, level: float = 0.95) -> int | None:
@@ -303,9 +312,13 @@ def _least_wins(counts: NDArray[np.intp], n: int, margin: float, critical: float
         found = tango_statistics(wins.astype(np.float64), (counts - wins).astype(np.float64), n, -margin)
         return np.asarray((wins > counts) | ((wins >= 0) & (found >= critical)))
 
-    # From the wins at which the statistic with the variance of the margin alone is critical, in growing steps.
+    # From the wins at which the statistic with the variance of the margin alone is critical, and one step of the secant
+    # from there, for it is nearly a line; then in growing steps.
     guess = (counts - n * margin + critical * np.sqrt(np.maximum(counts - n * margin**2, 0.0))) / 2
-    low = np.clip(np.floor(guess).astype(np.intp), -1, counts)
+    guess = np.clip(guess, 0.0, counts)
+    here, next_one = (tango_statistics(won, counts - won, n, -margin) for won in (guess, guess + 0.5))
+    slope = np.maximum(2 * (next_one - here), 1e-6)
+    low = np.clip(np.floor(guess + (critical - here) / slope), -1, counts).astype(np.intp)
     high = low + 1
     step = 1
     while (above := shown(low)).any():
@@ -322,22 +335,51 @@ def _least_wins(counts: NDArray[np.intp], n: int, margin: float, critical: float
     return np.asarray(high, dtype=np.intp)
 
 
-def _least(enough: Callable[[int], bool], *, first: int = 1) -> int | None:
+def _near(distance: float, discordant: float, tail: float, power: float) -> int:
+    """Return about how many items a paired test of shares needs, by the normal distribution: where to begin to look."""
+    from statistics import NormalDist
+
+    normal = NormalDist()
+    variance = max(discordant - distance**2, discordant / 100)
+    found = (normal.inv_cdf(1 - tail) + max(0.0, normal.inv_cdf(power))) ** 2 * variance / distance**2
+    return math.ceil(min(found, MOST_ITEMS))
+
+
+def _saw_until(discordant: float) -> float:
+    """Return the number of items from which on the saw of a power is too fine to look for."""
+    return _FINE**2 / (discordant * (1 - discordant)) if discordant < 1 else math.inf
+
+
+def _least(enough: Callable[[int], bool], *, first: int = 1, near: int = 1, looked_for: float = math.inf) -> int | None:
     """Return the least number of items from which on there are enough; none above the most.
 
     Counts are whole, so that power is a saw: a number may be enough and the next one not. Past a number that is enough
-    the next ones are looked at too, a twentieth as many again up to 50, and 8 where there are thousands.
+    the next ones are looked at too, a twentieth as many again up to 50.
+
+    Args:
+        enough: Whether a number of items is enough.
+        first: The least number that may be asked about.
+        near: A number near the one that is looked for, where one is known.
+        looked_for: From this number on the saw is too fine to look for: the next numbers may fall short by a little.
     """
-    low, high = first - 1, first
-    while not enough(high):
-        if high >= MOST_ITEMS:
-            return None
-        low, high = high, min(2 * high, MOST_ITEMS)
+    low, high = first - 1, min(max(first, near), MOST_ITEMS)
+    step = max(1, high // 16)
+    if enough(high):
+        while high > first and enough(lower := max(first, high - step)):
+            high, step = lower, 2 * step
+        low = max(first - 1, high - step)
+    else:
+        while not enough(high):
+            if high >= MOST_ITEMS:
+                return None
+            low, high, step = high, min(high + step, MOST_ITEMS), 2 * step
     while True:
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if enough(middle) else (middle, high)
-        end = min(high + (8 if high > _MANY else max(2, min(50, high // 20))), MOST_ITEMS)
+        if high >= looked_for:
+            return high
+        end = min(high + max(2, min(50, high // 20)), MOST_ITEMS)
         short = next((n for n in range(end, high, -1) if not enough(n)), None)
         if short is None:
             return high
