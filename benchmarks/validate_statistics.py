@@ -64,6 +64,7 @@ from evalsuite.stats import (
 )
 from evalsuite.stats.agreement import agreement
 from evalsuite.stats.bootstrap import bootstrap
+from evalsuite.stats.calibration import auroc
 from evalsuite.stats.clusters import cluster_sums, resampled_sums
 from evalsuite.stats.tango import tango_statistics
 from evalsuite.stats.unpaired import shares_p
@@ -372,6 +373,24 @@ def unlike_real(bench: Bench) -> None:
     )
 
 
+def areas(bench: Bench) -> None:
+    """DeLong's interval of the area under the ROC curve, normal scores."""
+    rng, rows, times = np.random.default_rng(29), [], bench.times(4000)
+    for right, wrong in ((10, 40), (25, 25), (40, 160), (200, 200)):
+        cells = []
+        for area in (0.5, 0.65, 0.8, 0.95):
+            shift = math.sqrt(2) * stats.norm.ppf(area)
+            hits = np.repeat([1.0, 0.0], [right, wrong])
+            drawn = rng.normal(shift * hits, 1.0, (times, right + wrong))
+            cells.append(covered(float(np.mean([holds(auroc(scores, hits), area) for scores in drawn]))))
+        rows.append([f"{right} and {wrong}", *cells])
+    table(
+        f"Area under the ROC curve: DeLong on the logit scale, {times} samples",
+        ["right and wrong", *["0.5", "0.65", "0.8", "0.95"]],
+        rows,
+    )
+
+
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -381,7 +400,7 @@ def main() -> None:
     for part in (shares_exactly, margins_exactly, unlike_shares):
         part()
     for simulated in (
-        pairs_of_shares, means, paired_real, unlike_real, clustered, clustered_pairs, other_intervals, families, planned
+        pairs_of_shares, means, paired_real, unlike_real, clustered, clustered_pairs, other_intervals, families, planned, areas
     ):  # fmt: skip
         simulated(bench)
     print(f"\nProcessor time: {time.process_time() - start:.0f} s.")

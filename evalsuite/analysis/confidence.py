@@ -83,7 +83,7 @@ def confidence_of(
         calibration=calibration_error(sure, hit, draws or rng),
         brier=mean_skewed(brier_scores(shares, right), level=1 - ALPHA),
         brier_uniform=1 - 1 / shares.shape[1],
-        auroc=auroc(sure, hit, rng),
+        auroc=auroc(sure, hit),
         covered=tuple(_covered(least, sure, hit) for least in LEVELS),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logit
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
@@ -92,7 +93,7 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="0 bins"):
         calibration_error(np.ones(3), np.ones(3), _rng(), bins=0)
     with pytest.raises(ValueError, match="3 confidences for 2 items"):
-        auroc(np.ones(3), np.ones(2), _rng())
+        auroc(np.ones(3), np.ones(2))
 
 
 def test_brier_scores_are_scikit_learns() -> None:
@@ -108,14 +109,28 @@ def test_brier_scores_are_scikit_learns() -> None:
 def test_the_area_is_scikit_learns_also_with_ties(digits: int) -> None:
     confidence, right = _overconfident(5)
     rounded = np.round(confidence, digits)
-    assert auroc(rounded, right, _rng()).value == pytest.approx(roc_auc_score(right, rounded))
+    assert auroc(rounded, right).value == pytest.approx(roc_auc_score(right, rounded))
 
 
-def test_the_interval_of_the_area_is_scipys() -> None:
+@pytest.mark.parametrize("digits", [8, 1])
+def test_the_interval_of_the_area_is_delongs(digits: int) -> None:
     confidence, right = _overconfident(6)
-    found = auroc(confidence, right, _rng())
+    confidence = np.round(confidence, digits)
+    found = auroc(confidence, right)
+    assert found.value is not None
+    assert found.low is not None
+    assert found.high is not None
+    # DeLong's components from all pairs, and on the logit scale by the delta method.
+    up, down = confidence[right == 1], confidence[right == 0]
+    pairs = (up[:, None] > down) + (up[:, None] == down) / 2
+    variance = np.cov(pairs.mean(axis=1)) / len(up) + np.cov(pairs.mean(axis=0)) / len(down)
+    half = stats.norm.ppf(0.975) * np.sqrt(variance) / (found.value * (1 - found.value))
+    assert (logit(found.low), logit(found.high)) == pytest.approx(
+        (logit(found.value) - half, logit(found.value) + half)
+    )
+    # An independent way to the same: scipy's bootstrap among right and among wrong items.
     golden = stats.bootstrap(
-        (confidence[right == 1], confidence[right == 0]),
+        (up, down),
         lambda up, down: (up[:, None] > down).mean() + (up[:, None] == down).mean() / 2,
         vectorized=False, method="percentile", n_resamples=1000, rng=np.random.default_rng(1),
     ).confidence_interval  # fmt: skip
@@ -132,9 +147,9 @@ def test_the_interval_of_the_area_is_scipys() -> None:
     ],
 )
 def test_what_has_no_area_says_why(right: list[int], value: float | None, reason: str) -> None:
-    found = auroc(np.linspace(0.2, 0.4, len(right)), np.array(right, dtype=float), _rng())
+    found = auroc(np.linspace(0.2, 0.4, len(right)), np.array(right, dtype=float))
     assert (found.value, found.low, found.reason) == (value, None, reason)
-    assert auroc(np.array([0.1, 0.1, 0.9, 0.9]), np.array([0.0, 0, 1, 1]), _rng()).reason is not None
+    assert auroc(np.array([0.1, 0.1, 0.9, 0.9]), np.array([0.0, 0, 1, 1])).reason is not None
 
 
 def test_shared_draws_give_what_draws_of_its_own_would() -> None:
