@@ -93,6 +93,11 @@ class Run:
         """Items by cell id; cells without items are not in it."""
         return {cell: self.items.iloc[span] for cell, span in self._spans.items()}
 
+    @cached_property
+    def scored(self) -> dict[str, pd.DataFrame | None]:
+        """Kept for `paired_items.scored_items`: the scores of a cell by item id, which many pairs ask for."""
+        return {}
+
     def numbers(self, result: CellResult | None, column: str) -> NDArray[np.float64] | None:
         """Return a column of numbers of a cell's items, NaN where missing, to be read only; none where it has no items."""
         span = self._spans.get(result.cell.id) if result else None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.analysis.score_table import why_no_items
-from evalsuite.records import PromptForm, Task
+from evalsuite.records import CellResult, PromptForm, Task
 from evalsuite.stats.estimate import Estimate
 from evalsuite.stats.paired import PairedDifference, paired_difference
 
@@ -90,7 +90,7 @@ def group_tasks(run: Run, group: str) -> dict[str, list[Task]]:
 def scored_items(
     run: Run, model: str, task: str, form: PromptForm, columns: Sequence[str] | None = None
 ) -> pd.DataFrame | None:
-    """Return the items of a cell that have a score, by item id and sorted by it; none where there are none.
+    """Return the items of a cell that have a score, by item id and sorted by it, to be read only; none where there are none.
 
     Args:
         run: The run.
@@ -100,8 +100,19 @@ def scored_items(
         columns: Columns of `Run.items` that are wanted; by default all.
     """
     result = run.result(model, task, form)
+    if result is None:
+        return None
+    if columns != SCORES:
+        return _scored(run, result, columns)
+    # In a table of pairs each cell is asked for many times.
+    if result.cell.id not in run.scored:
+        run.scored[result.cell.id] = _scored(run, result, SCORES)
+    return run.scored[result.cell.id]
+
+
+def _scored(run: Run, result: CellResult, columns: Sequence[str] | None) -> pd.DataFrame | None:
     ids, scores = run.ids(result), run.numbers(result, "score")
-    if result is None or ids is None or scores is None:
+    if ids is None or scores is None:
         return None
     frame = run.frames[result.cell.id]
     wanted = frame if columns is None else frame[["item_id", *columns]]
