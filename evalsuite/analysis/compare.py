@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from evalsuite.analysis.alike import Doubts, check_sides
 from evalsuite.analysis.compare_axis import Axis
 from evalsuite.analysis.compare_rows import Comparison, Family, Missing, PairRow, RunFacts, TimeRow
-from evalsuite.analysis.compare_sides import labels_of, side_pairs, timed_pairs
+from evalsuite.analysis.compare_sides import bases_of, labels_of, side_pairs, timed_pairs
 from evalsuite.analysis.compare_times import Timed, compare_times, unlike_times
 from evalsuite.analysis.gap_changes import gap_changes
 from evalsuite.analysis.gap_table import gaps
@@ -63,7 +63,8 @@ def compare(
     manifests = [run.manifest for run in runs]
     asked = choose(manifests, part or Part())
     reference = _reference(runs, by, reference)
-    runs = [narrow(run, _with_references(run, asked, by, reference)) for run in runs]
+    bases = bases_of(runs) if by is Axis.QUANTISATION else {}
+    runs = [narrow(run, _with_references(run, asked, by, reference, bases)) for run in runs]
     labels = labels_of(runs)
     # A language or a quantisation that does better than what it is held against is no worry; else both ways matter.
     sides: Literal[1, 2] = 1 if by is Axis.QUANTISATION or (by is Axis.LANGUAGE and len(runs) == 1) else 2
@@ -71,8 +72,7 @@ def compare(
     if by is Axis.LANGUAGE and len(runs) == 1:
         rows = tuple(
             _of_gap(runs[0], gap)
-            for gap in gaps(runs[0], reference=reference, margin=margin)
-            if asked.languages is None or gap.language in asked.languages
+            for gap in gaps(runs[0], reference=reference, margin=margin, languages=asked.languages)
         )
     elif by is Axis.LANGUAGE:
         rows = settle(gap_changes(runs[0], runs[1], reference, margin, doubts, asked.languages), sides=sides)
@@ -203,8 +203,11 @@ def _reference(runs: Sequence[Run], by: Axis, reference: str | None) -> str | No
     return found[0]
 
 
-def _with_references(run: Run, part: Part, by: Axis, reference: str | None) -> Part:
-    """Return the part with the languages that those asked for are held against."""
+def _with_references(run: Run, part: Part, by: Axis, reference: str | None, bases: Mapping[str, str]) -> Part:
+    """Return the part with the languages or models that those asked for are held against."""
+    if part.models is not None and by in {Axis.MODEL, Axis.QUANTISATION}:
+        held = [reference] if by is Axis.MODEL else [bases.get(name) for name in part.models]
+        return replace(part, models=tuple(dict.fromkeys([*part.models, *(name for name in held if name)])))
     if by is not Axis.LANGUAGE or part.languages is None:
         return part
     against = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -10,6 +11,7 @@ from evalsuite.analysis.paired_items import SCORES, group_tasks, language_sides,
 from evalsuite.analysis.rows import ALPHA, MARGIN, ComparisonRow, GapRow, Scale, Verdict
 from evalsuite.analysis.score_table import scale_of
 from evalsuite.analysis.settling import detectable_difference, needed_items
+from evalsuite.errors import InputError
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.corrections import holm
 from evalsuite.stats.equivalence import non_inferiority_p
@@ -34,7 +36,9 @@ class _Found:
     reason: str | None
 
 
-def gaps(run: Run, *, reference: str | None = None, margin: float | None = None) -> tuple[GapRow, ...]:
+def gaps(
+    run: Run, *, reference: str | None = None, margin: float | None = None, languages: Collection[str] | None = None
+) -> tuple[GapRow, ...]:
     """Return the gap of every model × parallel group × language to its reference language.
 
     Two families of tests are corrected by Holm, each over all gaps that are returned: that there is no difference, and
@@ -44,12 +48,24 @@ def gaps(run: Run, *, reference: str | None = None, margin: float | None = None)
         run: A loaded run.
         reference: Code of the language that all others are held against; by default the sweep's, or each language's own.
         margin: Gap that matters, as a share of items; by default the sweep's, or `rows.MARGIN`.
+        languages: Codes of the languages whose gaps are wanted, and corrected for; by default all.
+
+    Raises:
+        InputError: The run has no such reference, or the margin is not between 0 and 1.
     """
+    if reference is not None and reference not in run.manifest.languages:
+        known = ", ".join(run.languages)
+        raise InputError(f"the run has no language {reference!r} to hold others against", fix=f"one of {known}")
+    if margin is not None and not 0 < margin < 1:
+        raise InputError(
+            f"a margin of {margin:g} is not between 0 and 1", fix="give it as a share: 0.05 is five points"
+        )
     found = [
         _gap(run, model, form, group, (language, against), margin_of(run, group, margin))
         for group in run.groups
         if (tasks := group_tasks(run, group))
         for language in run.languages
+        if languages is None or language in languages
         if language in tasks and (against := run.reference_of(language, reference)) is not None
         for model in run.models
         for form in run.forms
@@ -112,7 +128,9 @@ def verdict_of(difference: PairedDifference, p: float | None, p_margin: float | 
 
 def margin_of(run: Run, group: str, margin: float | None = None) -> float | None:
     """Return the gap that matters in a group; none where its scores are no shares, of which a margin is one."""
-    return None if scale_of(run, group) is Scale.RAW else margin or run.manifest.sweep.margin or MARGIN
+    if scale_of(run, group) is Scale.RAW:
+        return None
+    return next(one for one in (margin, run.manifest.sweep.margin, MARGIN) if one is not None)
 
 
 def _touched(run: Run, model: str, tasks: dict[str, list[Task]], form: PromptForm) -> bool:

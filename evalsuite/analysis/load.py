@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evalsuite.analysis.items import ITEM_COLUMNS, clusters_of, read_items, spans_of
+from evalsuite.analysis.metrics import RAW_METRICS
 from evalsuite.analysis.profiles import Profile, load_profiles
 from evalsuite.errors import StoreError
 from evalsuite.profile_store import ProfileFolder
@@ -84,9 +85,11 @@ class Run:
 
     @cached_property
     def raw_groups(self) -> frozenset[str]:
-        """Groups whose scores are no shares: at least one of them lies outside 0 to 1."""
+        """Groups whose scores are no shares: by their metric, or since at least one of them lies outside 0 to 1."""
+        tasks = self.manifest.tasks.values()
+        known = {self.group_of(task.name) for task in tasks if task.primary_metric in RAW_METRICS}
         outside = (self.items["score"] < 0) | (self.items["score"] > 1)
-        return frozenset(self.items.loc[outside, "group"])
+        return frozenset(known | set(self.items.loc[outside, "group"]))
 
     @cached_property
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -177,12 +180,13 @@ class Run:
         return {(r.cell.model, r.cell.task, r.cell.prompt_form): r for r in self.results}
 
 
-def load_run(path: Path) -> Run:
+def load_run(path: str | Path) -> Run:
     """Read a run folder.
 
     Raises:
         StoreError: The folder is missing, damaged or written by a newer version, or its manifest contradicts itself.
     """
+    path = Path(path)
     folder = RunFolder(path)
     manifest = folder.manifest
     _check(manifest, path)

@@ -12,9 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["SCORINGS", "Choices", "Ragged", "predictions", "rescore", "right_choices"]
+__all__ = ["RAW_METRICS", "SCORINGS", "Choices", "Ragged", "predictions", "rescore", "right_choices"]
 
 SCORINGS = ("acc", "acc_norm", "acc_bytes", "acc_mutual_info")
+
+RAW_METRICS = ("bleu", "chrf", "chrf_pp", "ter")
+"""Metrics of a sentence that go from 0 to 100, and are no share of anything."""
 """lm-eval's names: raw log-probability; per character; per UTF-8 byte; minus the log-probability without context."""
 
 

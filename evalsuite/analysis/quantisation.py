@@ -203,6 +203,7 @@ class _Items:
 
     matrix: NDArray[np.float64]
     clusters: list[str] | None
+    ids: list[str]
 
 
 def _root(run: Run, name: str) -> str | None:
@@ -301,13 +302,10 @@ def _all_groups(
 ) -> TierDeltaRow:
     tiers = {code for row, _ in rows for code in row.low}, {code for row, _ in rows for code in row.high}
     low, high = (tuple(code for code in run.languages if code in tier) for tier in tiers)
-    clusters = [
-        # Where items of a group share nothing, each is a cluster of its own.
-        f"{row.group}\n{cluster}"
-        for row, items in rows
-        for cluster in items.clusters or [f"\n{place}" for place in range(len(items.matrix))]
-    ]
-    joined = _Items(np.concatenate([items.matrix for _, items in rows]), clusters)
+    # Where items of a group share nothing, each is a cluster of its own, and with the same item of another group.
+    clusters = [cluster for _, items in rows for cluster in items.clusters or items.ids]
+    ids = [one for _, items in rows for one in items.ids]
+    joined = _Items(np.concatenate([items.matrix for _, items in rows]), clusters, ids)
     difference = _without_counts(_compared(run, ("quantisation-tier", pair.model, pair.base, form.value), joined))
     return replace(rows[0][0], group=None, low=low, high=high, difference=difference, reason=difference.reason)
 
@@ -355,7 +353,8 @@ def _joined(sides: Sequence[pd.DataFrame | str]) -> _Items | str:
     joined = shared_items([frame["score"].astype("float64") for frame in frames])
     if isinstance(joined, str):
         return joined
-    return _Items(joined.to_numpy(dtype=np.float64), usable_clusters(frames[0].loc[joined.index, "cluster"]))
+    clusters = usable_clusters(frames[0].loc[joined.index, "cluster"])
+    return _Items(joined.to_numpy(dtype=np.float64), clusters, [str(one) for one in joined.index])
 
 
 def _compared(run: Run, key: tuple[str, ...], found: _Items | str) -> PairedDifference:

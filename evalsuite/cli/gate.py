@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.common import console, print_json, told
-from evalsuite.errors import InputError
+from evalsuite.errors import EvalsuiteError, InputError
 
 if TYPE_CHECKING:
     from evalsuite.gate import GateResult
@@ -23,9 +27,13 @@ EXAMPLES = (
     "  evalsuite gate out/starter --policy policy.yaml\n\n"
     "  evalsuite gate out/starter out/kitchen-pi --policy policy.yaml --details\n\n"
     "  evalsuite gate out/starter --policy policy.yaml --junit gate.xml --markdown gate.md --json gate.json\n\n"
-    "Exit code 0: GO. 1: NO-GO. 3: INCONCLUSIVE, with what to run. 2: bad input. Several runs are joined as "
+    "Exit code 0: GO. 1: NO-GO. 3: INCONCLUSIVE, with what to run. 2: bad input; 70: a mistake in evalsuite. Several runs are joined as "
     "`evalsuite merge` joins them; what does not belong together is refused. docs/gate.md explains policies."
 )
+
+
+_BROKEN = 70
+"""Exit code of a mistake in this program, as in BSD's sysexits.h."""
 
 
 @told
@@ -61,14 +69,32 @@ def command(
         raise InputError("no run was given", fix="name the run folders: `evalsuite gate RUN --policy FILE`")
     now = _date(as_of)
     wanted = any(rules.evidence_of(use_case).spot_check for use_case in rules.use_cases)
-    with open_runs(runs, spot_checks=wanted) as inputs:
-        result = hold(rules, inputs, as_of=now)
+    try:
+        with open_runs(runs, spot_checks=wanted) as inputs:
+            result = hold(rules, inputs, as_of=now)
+    except EvalsuiteError:
+        raise
+    except Exception as error:
+        # Python ends with 1 on a mistake of ours, and 1 would say NO-GO.
+        traceback.print_exc()
+        raise typer.Exit(_BROKEN) from error
     _write(result, json_file, junit, markdown)
     if json_file != Path("-"):
         from evalsuite.cli.gate_table import show_gate
 
-        show_gate(result, details=details)
+        with _readers_that_leave():
+            show_gate(result, details=details)
     raise typer.Exit(EXIT_CODES[result.outcome])
+
+
+@contextmanager
+def _readers_that_leave() -> Iterator[None]:
+    """Keep a closed pipe (`evalsuite gate ... | head`) from changing the exit code, which is the decision."""
+    try:
+        yield
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # rich ends the program with 1, which would say NO-GO
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _date(text: str | None) -> datetime | None:
@@ -87,7 +113,8 @@ def _write(result: GateResult, json_file: Path | None, junit: Path | None, markd
     from evalsuite.gate.write import gate_facts, gate_markdown, junit_xml
 
     if json_file == Path("-"):
-        print_json(gate_facts(result))
+        with _readers_that_leave():
+            print_json(gate_facts(result))
         json_file = None
     if json_file is not None:
         _save(json_file, (json.dumps(gate_facts(result), ensure_ascii=False, indent=2) + "\n").encode())

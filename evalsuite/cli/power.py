@@ -84,8 +84,8 @@ def command(
     assert items is not None
     plan = plan_power(
         items,
-        _SCORE if score is None else read_share(score, "--score"),
-        _DIFFERING if differing is None else read_share(differing, "--differing"),
+        _SCORE if score is None else read_share(score, "--score", whole=True),
+        _DIFFERING if differing is None else read_share(differing, "--differing", whole=True),
         _MARGIN if limit is None else limit,
         comparisons or 1,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -38,6 +39,8 @@ def _read(value: Any, *, units: tuple[str, ...], fix: str) -> Amount:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"must be a number; write {fix}")  # noqa: TRY004  # pydantic reports value errors only
+    if not isinstance(value, str) and not math.isfinite(value):
+        raise ValueError(f"is no number; write {fix}")
     if not isinstance(value, str):
         return Amount(float(value), "plain")
     found = _WRITTEN.fullmatch(value.strip())

@@ -109,9 +109,12 @@ def _replies(scopes: Iterable[Scope], run: Run) -> Replies:
 def _tests(scope: Scope, model: str, language: str, seen: Seen, replies: Replies) -> Iterator[RuleTest]:
     run = seen.inputs.run
     if set(scope.use_case.rules_of(language).asked) & set(SCORE_RULES):
-        for name in scope.lacking[language]:
-            told = f"the runs have no task of {name!r} in {language}"
-            yield missing("tasks", told, fix=run_fix(model, name, language))
+        for lacking in scope.lacking[language]:
+            told = f"the runs have no task of {lacking.name!r} in {language}"
+            if lacking.tasks:
+                several = f" and {len(lacking.tasks) - 1} more" if len(lacking.tasks) > 1 else ""
+                told = f"of {lacking.name!r} in {language} the runs lack {lacking.tasks[0]}{several}"
+            yield missing("tasks", told, fix=run_fix(model, lacking.name, language))
     yield from score_tests(run, scope, model, language, replies)
     yield from gap_tests(run, scope, model, language)
     yield from device_tests(run, scope, model, language)
@@ -125,9 +128,7 @@ def _decided(cases: Sequence[_Case], policy: Policy) -> Mapping[tuple[str, str, 
     """Return the decisions by use case, language and model."""
     families: dict[tuple[str, ...], list[_Case]] = {}
     for case in cases:
-        whole = (case.scope.use_case.name, case.language, case.model)
-        # Where every model must pass, no model is chosen from several.
-        alone = whole if policy.need is Need.EVERY else whole[:2]
+        alone = (case.scope.use_case.name, case.language)
         families.setdefault(() if policy.family is Family.POLICY else alone, []).append(case)
     return {
         (case.scope.use_case.name, case.language, case.model): decision
@@ -140,12 +141,13 @@ def _judged(family: Sequence[_Case], policy: Policy) -> Iterator[Decision]:
     """Yield the decisions of a family: p of GO corrected over its cases, p of NO-GO over all its rules."""
     broken = [test.p_no_go for case in family for test in case.tests]
     kept = [case.p_go for case in family]
-    if policy.correction is Correction.HOLM:
-        broken_holm, kept_holm = holm(broken), holm(kept)
-    else:
-        broken_holm, kept_holm = list(broken), list(kept)
+    # Where every model must pass none is chosen, so that each is held up alone; one that fails is still one of several.
+    chosen = policy.need is not Need.EVERY or policy.family is Family.POLICY
+    holds = policy.correction is Correction.HOLM
+    broken_holm = holm(broken) if holds else list(broken)
+    kept_holm = holm(kept) if holds and chosen else list(kept)
     rest = iter(broken_holm)
-    corrected = sum(p is not None for p in kept)
+    corrected = sum(p is not None for p in kept) if chosen else 1
     for case, p, p_holm in zip(family, kept, kept_holm, strict=True):
         findings = tuple(_finding(test, next(rest), policy) for test in case.tests)
         outcome = worst(f.outcome for f in findings)

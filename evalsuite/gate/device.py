@@ -19,7 +19,7 @@ from evalsuite.gate.scope import Scope
 from evalsuite.records import CellStatus, Device, Kind, ProfileFacts, ProfileSettings, ReadingLabel
 from evalsuite.stats.one_sample import items_for_share, quantile_against
 
-__all__ = ["device_tests", "is_device", "profile_of"]
+__all__ = ["device_tests", "energy_row", "is_device", "profile_of"]
 
 _MIB = 2**20
 _P95 = 0.95
@@ -111,7 +111,7 @@ def _why_none(run: Run, profile: Profile | None, model: str, language: str) -> s
 def _time_test(rule: str, scope: Scope, profile: Profile, language: str, limit: float) -> RuleTest:
     kind = scope.use_case.requests
     assert kind is not None
-    rows = profile.timed(language, kind)[0]
+    rows, _, disturbed = profile.timed(language, kind)
     model = profile.facts.cell.model
     if not rows:
         return missing(rule, f"the profile has no requests of the kind {kind}", fix=_command(scope, model, language))
@@ -121,7 +121,15 @@ def _time_test(rule: str, scope: Scope, profile: Profile, language: str, limit: 
     within = sum(one <= limit for one in times) / len(times)
     needed = items_for_share(within, _P95, alpha=1 - confidence)
     fix = _command(scope, model, language, rounds=_rounds(profile, kind, len(rows), needed))
-    return replace(tested(rule, limit, found, at_least=False), of="requests", needed=needed, fix=fix)
+    texts = len({row.id for row in rows})
+    of = "requests" if texts == len(rows) else f"requests of {texts} texts"
+    made = replace(tested(rule, limit, found, at_least=False), of=of, needed=needed, fix=fix)
+    fast = made.p_go is not None and made.p_go <= scope.policy.alpha
+    if disturbed and scope.evidence.undisturbed and not fast:
+        # Fast in spite of it is fast. That a device is too slow is not shown by what made it slow.
+        told = "all rounds were disturbed, and the policy does not count such times"
+        return replace(made, outcome=Outcome.INCONCLUSIVE, told=told, p_go=None, p_no_go=None)
+    return made
 
 
 def _rounds(profile: Profile, kind: Kind, requests: int, needed: int | None) -> int | None:
@@ -168,7 +176,7 @@ def _needs_more(facts: ProfileFacts) -> bool:
 def _energy_test(scope: Scope, profile: Profile, language: str, limit: float) -> RuleTest:
     from scipy import stats
 
-    row = _energy_row(scope, profile, language)
+    row = energy_row(scope, profile, language)
     model = profile.facts.cell.model
     if row is None or row.gross.value is None:
         reason = row.gross.reason if row else f"energy of {scope.use_case.requests} requests was not measured"
@@ -193,6 +201,7 @@ def _energy_test(scope: Scope, profile: Profile, language: str, limit: float) ->
     return replace(test, low=value - half, high=value + half, p_go=p_go, p_no_go=1 - p_go)
 
 
-def _energy_row(scope: Scope, profile: Profile, language: str) -> EnergyRow | None:
+def energy_row(scope: Scope, profile: Profile, language: str) -> EnergyRow | None:
+    """Return the energy of the requests that a use case is about; none where there is no such row."""
     kind = scope.use_case.requests
     return next((row for row in energies([profile]) if (row.language, row.kind) == (language, kind)), None)

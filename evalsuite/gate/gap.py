@@ -12,7 +12,7 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.paired_items import Paired, group_tasks, pair
 from evalsuite.analysis.rows import Scale
 from evalsuite.analysis.score_table import scale_of
-from evalsuite.gate.fixes import run_fix
+from evalsuite.gate.fixes import advice, run_fix
 from evalsuite.gate.quality import cell_items, limit_of, more_items, run_name
 from evalsuite.gate.rows import Outcome, RuleTest, Unit, missing
 from evalsuite.gate.scope import Scope
@@ -40,8 +40,12 @@ def gap_tests(run: Run, scope: Scope, model: str, language: str) -> Iterator[Rul
         return
     for task in scope.tasks[language]:
         # A run names no reference for the language that is the reference itself.
-        if reference in (None, language):
+        if reference == language or (reference is None and _is_reference(run, language)):
             yield _of_reference(run, scope, model, task)
+            continue
+        if reference is None:
+            fix = advice("name the language to hold it against: `reference: en` in the policy")
+            yield missing(_RULE, f"no reference language is known for {language}", task=task.name, fix=fix)
             continue
         scale = scale_of(run, run.group_of(task.name))
         unit = Unit.POINTS if scale is Scale.SHARE else Unit.RAW_DIFFERENCE
@@ -70,6 +74,10 @@ def _test(run: Run, scope: Scope, model: str, task: Task, reference: str, margin
     rng = run.rng("gate", model, task.name, other.name, scope.form.value)
     test = _compared(pairs, margin, confidence=scope.policy.confidence, rng=rng, reference=reference)
     return replace(test, fix=more_items(model, task, test.needed))
+
+
+def _is_reference(run: Run, language: str) -> bool:
+    return any(run.reference_of(other) == language for other in run.manifest.languages)
 
 
 def _of_reference(run: Run, scope: Scope, model: str, task: Task) -> RuleTest:

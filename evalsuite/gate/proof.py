@@ -8,7 +8,7 @@ from datetime import datetime
 
 from evalsuite.analysis.flags import Flag, FlagKind
 from evalsuite.analysis.profiles import Profile
-from evalsuite.gate.device import is_device, profile_of
+from evalsuite.gate.device import energy_row, is_device, profile_of
 from evalsuite.gate.fixes import Fix, advice, profile_fix, run_fix
 from evalsuite.gate.inputs import Inputs
 from evalsuite.gate.policy import SCORE_RULES
@@ -52,7 +52,7 @@ def evidence_tests(scope: Scope, model: str, language: str, seen: Seen) -> Itera
         if profile is not None and profile.facts.status is CellStatus.DONE and language in profile.languages:
             yield from _of_profile(scope, profile, language, seen)
     if scope.evidence.spot_check:
-        yield _spot_check(scope, model, language, seen.inputs)
+        yield demand("spot_check", _spot_check(scope, model, language, seen.inputs))
 
 
 def _of_scores(scope: Scope, model: str, task: Task, items: CellItems, seen: Seen) -> Iterator[RuleTest]:
@@ -75,10 +75,15 @@ def _of_scores(scope: Scope, model: str, task: Task, items: CellItems, seen: See
             if flag.kind in _FLAGS and group in flag.groups and task.language in flag.languages
         ]
         told = f"warning: {'; '.join(warned)}" if warned else "no warnings"
+        looked = scope.form in seen.inputs.run.forms
+        if not looked:
+            told = (
+                f"warnings are looked for in main prompt forms only, and {scope.form.value} is another wording of one"
+            )
         fix = advice(
             "where there is a warning, look at the items (`evalsuite export`): is the prompt right for the model?"
         )
-        yield demand("no_warnings", _judged(here, not warned, told, fix))
+        yield demand("no_warnings", _judged(here, looked and not warned, told, fix))
     result = seen.inputs.run.result(model, task.name, scope.form)
     if evidence.oldest_days is not None and result is not None:
         yield _age(here, "scores", result.cell.id, evidence.oldest_days, seen, again)
@@ -102,6 +107,12 @@ def _of_profile(scope: Scope, profile: Profile, language: str, seen: Seen) -> It
             yield demand(
                 "undisturbed", _judged(here, not disturbed, told, replace(again, text="on an idle, cool device"))
             )
+    energy = energy_row(scope, profile, language) if evidence.undisturbed else None
+    if energy is not None and scope.use_case.rules_of(language).energy_j is not None:
+        told = f"energy was disturbed: {'; '.join(energy.flags)}" if energy.flags else "undisturbed stretches of energy"
+        idle = replace(again, text="with --meter, on an idle, cool device")
+        made = _judged(RuleTest("", n=energy.requests, of="requests"), not energy.flags, told, idle)
+        yield demand("undisturbed.energy", made)
     if evidence.oldest_days is not None:
         yield _age(RuleTest(""), "profile", profile.facts.cell.id, evidence.oldest_days, seen, again)
 
@@ -116,38 +127,43 @@ def _age(here: RuleTest, what: str, cell: str, oldest: float, seen: Seen, fix: F
 
 
 def _spot_check(scope: Scope, model: str, language: str, inputs: Inputs) -> RuleTest:
-    """Return whether a check on the device that the policy is about scored the items of these tasks again, and all held."""
+    """Return whether checks on the device that the policy is about scored the items of these tasks again, and all held."""
     wanted = scope.evidence.device
     where = f" on {wanted}" if wanted else ""
     fix = advice(f"`evalsuite spot-check RUN --model {model}`{where}")
     names = {task.name for task in scope.tasks[language]}
-    tables = [t for t in inputs.spot_checks if wanted is None or is_device(wanted, t.check.device)]
-    for table in tables:
+    profile = profile_of(inputs.run, scope, model)
+    found = []
+    for table in inputs.spot_checks:
+        device = table.check.device
+        # Of a profile, the device that it was made on is meant; else any that the policy does not rule out.
+        meant = (
+            is_device(wanted, device) if wanted else profile is None or device.fingerprint == profile.device.fingerprint
+        )
         rows = [row for row in table.rows if row.model == model and row.form == scope.form and row.task in names]
         total = next((total for total in table.totals if total.model == model), None)
-        if total is None or {row.task for row in rows} != names:
-            continue
-        bad = [row.task for row in rows if row.reason or row.unlike]
-        n = total.counts.n
+        if meant and total is not None and {row.task for row in rows} == names:
+            found.append((device, total, [row.task for row in rows if row.reason or row.unlike]))
+    for _, total, _ in found:
         if total.warned:
-            told = f"a spot check{where} found answers that differ: {len(total.flipped)} clear items of {n}"
-            return demand(
-                "spot_check",
-                RuleTest(
-                    "",
-                    n=n,
-                    outcome=Outcome.INCONCLUSIVE,
-                    told=told,
-                    fix=advice("docs/spot-check.md says what to look at"),
-                ),
+            told = (
+                f"a spot check{where} found answers that differ: {len(total.flipped)} clear items of {total.counts.n}"
             )
+            look = advice("docs/spot-check.md says what to look at")
+            return RuleTest("", n=total.counts.n, outcome=Outcome.INCONCLUSIVE, told=told, fix=look)
+    for _, total, bad in found:
         if bad:
             told = f"a spot check{where} could not compare all items of {', '.join(bad)}"
-            return demand("spot_check", RuleTest("", n=n, outcome=Outcome.INCONCLUSIVE, told=told, fix=fix))
-        told = f"a spot check on {table.check.device.cpu} found that the scores hold"
-        return demand("spot_check", RuleTest("", n=n, outcome=Outcome.GO, told=told))
-    told = f"no spot check{where} of these tasks"
-    return demand("spot_check", RuleTest("", outcome=Outcome.INCONCLUSIVE, told=told, fix=fix))
+            return RuleTest("", n=total.counts.n, outcome=Outcome.INCONCLUSIVE, told=told, fix=fix)
+    if not found:
+        told = f"no spot check{where} of these tasks"
+        if profile is not None and not wanted and inputs.spot_checks:
+            told = f"{told} on the device of the profile"
+        return RuleTest("", outcome=Outcome.INCONCLUSIVE, told=told, fix=fix)
+    device, total, _ = found[0]
+    return RuleTest(
+        "", n=total.counts.n, outcome=Outcome.GO, told=f"a spot check on {device.cpu} found that the scores hold"
+    )
 
 
 def _judged(test: RuleTest, kept: bool, told: str, fix: Fix) -> RuleTest:  # noqa: FBT001  # a private builder

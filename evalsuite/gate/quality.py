@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.metrics import RAW_METRICS
 from evalsuite.analysis.rows import Scale
 from evalsuite.analysis.score_table import scale_of, why_no_items
 from evalsuite.errors import InputError
@@ -95,7 +96,11 @@ def _score_test(
     else:
         asked = scope.use_case.rules_of(task.language).minimum_score
         assert asked is not None
-        limit = limit_of(asked, scale, f"{scope.where}: {rule}: {task.name}")
+        where = f"{scope.where}: {rule}: {task.name}"
+        limit = limit_of(asked, scale, where)
+        if task.primary_metric in RAW_METRICS and limit < 1:
+            told = f"{where}: {task.primary_metric} goes to 100, and the limit is {limit:g} of 100"
+            raise InputError(told, fix=f"write {100 * limit:g} if that is what is meant")
     if isinstance(items, str):
         fix = run_fix(model, run_name(task), task.language)
         yield replace(missing(rule, f"no scores: {items}", task=task.name, unit=unit, fix=fix), limit=limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalsuite.analysis.load import Run
@@ -13,7 +13,17 @@ from evalsuite.gate.policy import Evidence, Policy, UseCase
 from evalsuite.records import PromptForm, Task
 from evalsuite.store import RunFolder
 
-__all__ = ["Scope", "scope_of"]
+__all__ = ["Lacking", "Scope", "scope_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A name of a use case that the runs do not have whole in a language."""
+
+    name: str
+    """A task, group, family or suite."""
+    tasks: tuple[str, ...]
+    """Those of its tasks that are not in the runs; none where the runs have none of them at all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +38,8 @@ class Scope:
     languages: tuple[str, ...]
     tasks: Mapping[str, tuple[Task, ...]]
     """By language; all that the use case names and the runs have."""
-    lacking: Mapping[str, tuple[str, ...]]
-    """By language: names of tasks that the runs do not have in it."""
+    lacking: Mapping[str, tuple[Lacking, ...]]
+    """By language: what the use case names and the runs do not have in it."""
     items: Mapping[str, frozenset[str]] | None
     """By task: ids of the items of the wanted categories; none where all items count."""
 
@@ -70,12 +80,25 @@ def scope_of(policy: Policy, use_case: UseCase, run: Run) -> Scope:
         models=_models(use_case, run, where),
         languages=languages,
         tasks=tasks,
-        lacking={
-            code: tuple(name for name, of in members.items() if not any(task.language == code for task in of))
-            for code in languages
-        },
+        lacking={code: _lacking(members, run, code) for code in languages},
         items=_items(use_case, run, [task for of in tasks.values() for task in of], form, where),
     )
+
+
+def _lacking(members: Mapping[str, Sequence[Task]], run: Run, language: str) -> tuple[Lacking, ...]:
+    """Return the names of a use case of which the run has no task in a language, or not all that there are."""
+    from evalsuite.catalog.tasks import load_tasks
+
+    catalog = load_tasks().values()
+    found = []
+    for name, tasks in members.items():
+        here = [task for task in tasks if task.language == language]
+        # Of a suite or family that was run in part, the part that was not may be what the language fails at.
+        there = [task for task in named(name, catalog) if task.language == language and not task.only_read]
+        absent = tuple(task.name for task in there if task.name not in run.manifest.tasks)
+        if not here or absent:
+            found.append(Lacking(name, absent if here else ()))
+    return tuple(found)
 
 
 def _languages(run: Run, tasks: Iterable[str], use_case: UseCase) -> tuple[str, ...]:

@@ -186,6 +186,26 @@ def _tango_p(only_first: int, only_second: int, n: int, margin: float) -> float:
     return float(scipy_stats.norm.sf(z))
 
 
+def test_what_others_are_held_against_stays_though_it_was_not_named(run, tmp_path):
+    found = compare([run], Axis.MODEL, part=Part(models=(GEMMA,)), reference=SMOL)
+    assert {(row.first, row.second) for row in found.pairs} == {(GEMMA, SMOL)}
+    path = build_quantised(tmp_path / "q", lambda m, g, code, i: float((i * 7 + len(m)) % 10 < 7), codes=("en", "eu"))
+    found = compared(Axis.QUANTISATION, path, part=Part(models=(Q4, Q2)))
+    assert {(row.first, row.second) for row in found.pairs} == {(Q4, BASE), (Q2, BASE)}
+
+
+def test_the_correction_is_over_the_languages_that_are_shown_though_others_serve_as_reference(tmp_path):
+    # Without a reference of the sweep, Basque is held against Spanish, and Spanish against English.
+    path = run_of(tmp_path / "run", codes=("en", "es", "eu"))
+    data = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    data["languages"]["eu"]["reference"] = "es"
+    (path / "manifest.json").write_text(json.dumps(data), encoding="utf-8")
+    shown = compared(Axis.LANGUAGE, path, part=Part(tasks=("toy_topics",), languages=("eu",)))
+    assert [row.second for row in shown.pairs] == ["es"]
+    assert [row.p_holm for row in shown.pairs] == [row.difference.p for row in shown.pairs]
+    assert shown.pairs_family.size == 1
+
+
 def test_prompt_forms_are_held_against_the_first_one(tmp_path):
     path = build_forms(tmp_path / "forms", Forms(codes=("en",)))
     found = compared(Axis.PROMPT, path, part=Part(tasks=("toy_reading",), models=(SMOL,)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from statsmodels.stats.proportion import proportion_confint
 from evalsuite.analysis import Run, analyse, comparisons, failures, gaps, load_run, scores, token_tax
 from evalsuite.analysis.gap_table import verdict_of
 from evalsuite.analysis.rows import Scale, Verdict, split_fix
+from evalsuite.errors import InputError
 from evalsuite.records import Cell, CellStatus, PromptForm, Record
 from evalsuite.stats import PairedDifference
 from evalsuite.store import RunFolder
@@ -344,3 +346,12 @@ def test_a_score_of_0_on_another_scale_is_no_share(tmp_path: Path, cluster: int 
         (0.0, None, False, Scale.RAW),
     }
     assert {r.estimate.reason for r in rows} == {"all items score the same, so that the interval has no width"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [({"margin": 0.0}, "margin of 0 "), ({"margin": 5}, "margin of 5 "), ({"reference": "xx"}, "'xx'")],
+)
+def test_a_margin_or_reference_that_cannot_be_is_refused(run: Run, asked: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        gaps(run, **asked)

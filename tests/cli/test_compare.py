@@ -67,6 +67,7 @@ def test_help_has_examples():
         (("compare", "{run}", "--by", "language", "--margin", "much"), "'much' is no number"),
         (("compare", "{run}", "--by", "language", "--margin", "1"), "1% or 100%"),
         (("compare", "{run}", "--by", "language", "--margin", "-3"), "not above 0%"),
+        (("compare", "{run}", "--by", "language", "--margin", "100%"), "below 100%"),
         (("compare", "{run}", "--by", "language", "--out", "table.txt"), "--format csv"),
         (("compare", "{run}", "--by", "prompt"), "nothing to compare by prompt"),
         (("power",), "neither a run nor a number of items"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -108,3 +111,22 @@ def test_a_real_run_of_the_shipped_messages_is_held_against_the_example(tmp_path
     assert next(rule["n"] for rule in english if rule["rule"] == "minimum_score") == 40
     assert done.returncode == facts["exit_code"]
     assert "evalsuite profile fake --langs" in done.stdout
+
+
+def test_a_reader_that_leaves_does_not_change_the_exit_code(run, tmp_path):
+    program = f"import sys; from evalsuite.cli.main import main; sys.argv[1:] = {['gate', str(run), '-p', str(policy(tmp_path, '40 %'))]}; main()"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_mistake_in_the_program_is_no_no_go(run, tmp_path, monkeypatch):
+    def broken(*_args, **_fields):
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr("evalsuite.gate.hold", broken)
+    assert gate(run, "--policy", policy(tmp_path)).exit_code == 70

@@ -77,6 +77,8 @@ def test_a_gap_may_be_written_in_points(tmp_path, written, value):
     ("60 %", "120 %", 8, "not above 100 %"),
     ("60 %", "100 %", 8, "no number of items can show that everything is right"),
     ("60 %", "true", 8, "must be a number"),
+    ("60 %", ".nan", 8, "is no number"),
+    ("minimum_score: 60 %", "maximum_gap: .inf", 8, "is no number"),
     ("60 %", "[60]", 8, "must be a number"),
     ("minimum_score: 60 %", "maximum_gap: 5 pt", 8, "write a difference such as 5 points or 0.05"),
     ("minimum_score: 60 %", "maximum_gap: 0 points", 8, "above 0 and below 100 points"),

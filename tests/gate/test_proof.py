@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from evalsuite.catalog.tasks import load_tasks, named
 from evalsuite.gate import Outcome
+from evalsuite.gate.scope import Lacking, _lacking
 from evalsuite.records import CellStatus
 from evalsuite.store import RunFolder, RunWriter
+from tests.synthetic import MODELS
+from tests.synthetic_forms import Forms, build_forms
 from tests.synthetic_gate import ITEMS, MODEL, OTHER, decision, finding, judged, known_run, write_policy
 from tests.synthetic_spot import BOARD, add_check, turned
 
@@ -155,3 +162,44 @@ def test_a_spot_check_of_items_that_were_asked_otherwise_is_open(copied, tmp_pat
     found = finding(judged(copied, write_policy(tmp_path, SPOT)), "evidence.spot_check", "en")
     assert found.outcome is OPEN
     assert "could not compare all items" in found.sentence
+
+
+@pytest.mark.parametrize("bad_first", [True, False])
+def test_of_several_spot_checks_one_that_found_something_is_enough(copied, tmp_path, bad_first):
+    fast, slow = (BOARD.model_copy(update={"cpu": name}) for name in ("Fast Board", "Slow Board"))
+    bad, good = (fast, slow) if (fast.fingerprint < slow.fingerprint) == bad_first else (slow, fast)
+    add_check(copied, lambda cell, r: turned(r) if cell.model == MODEL else r, device=bad)
+    add_check(copied, device=good)
+    found = finding(judged(copied, write_policy(tmp_path, SPOT)), "evidence.spot_check", "en")
+    assert found.outcome is OPEN
+    assert "answers that differ" in found.sentence
+    named = {**SPOT, "evidence": {"spot_check": True, "device": good.cpu}}
+    assert finding(judged(copied, write_policy(tmp_path, named)), "evidence.spot_check", "en").outcome is GO
+
+
+def test_a_suite_that_was_run_in_part_is_open_and_names_what_is_missing():
+    catalog = load_tasks()
+    suite = [task for task in named("starter", catalog.values()) if task.language == "eu"]
+    part = [catalog["labels_eu"], catalog["lexicon_eu"]]
+    (found,) = _lacking({"starter": part}, _has(part), "eu")
+    assert set(found.tasks) == {task.name for task in suite} - {"labels_eu", "lexicon_eu"}
+    assert _lacking({"starter": suite}, _has(suite), "eu") == ()
+    assert _lacking({"labels": part[:1]}, _has(part), "eu") == ()
+    assert _lacking({"labels": part[:1]}, _has(part), "es") == (Lacking("labels", ()),)
+
+
+def _has(tasks):
+    """A run that has these tasks."""
+    run: Any = SimpleNamespace(manifest=SimpleNamespace(tasks={task.name: task for task in tasks}))
+    return run
+
+
+def test_warnings_are_not_looked_for_in_another_wording_and_so_are_open(tmp_path):
+    model = next(iter(MODELS))
+    run = build_forms(tmp_path / "run", Forms(codes=("en",), models={model: "A"}))
+    case = {"tasks": ["toy_reading"], "languages": ["en"], "models": [model], "rules": {"minimum_score": "1 %"}}
+    for form, expected in (("native", GO), ("native-2", OPEN)):
+        result = judged(run, write_policy(tmp_path, {**case, "prompt_form": form}))
+        found = finding(result, "evidence.no_warnings", "en", model)
+        assert found.outcome is expected
+        assert ("main prompt forms only" in found.sentence) == (expected is OPEN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -344,3 +345,36 @@ def test_answers_in_another_language_are_counted_where_answers_are_written(tmp_p
     none = judged(run, write_policy(tmp_path, {**case, "tasks": ["toy_reading"]}))
     assert decision(none, "en", model).outcome is OPEN
     assert decision(none, "en", model).sentence == "no rule could be tested"
+
+
+def test_under_need_every_a_model_that_fails_is_still_one_of_several(scored, tmp_path):
+    use_case = {"models": [MODEL, OTHER], "rules": {"minimum_score": "33 %"}, "languages": ["eu"]}
+    for need in ("any", "every"):
+        found = finding(judged(scored, write_policy(tmp_path, use_case, need=need)), "minimum_score", "eu", OTHER)
+        assert found.p_no_go_holm == pytest.approx(2 * stats.binomtest(30, ITEMS, 0.33, alternative="less").pvalue)
+
+
+def test_a_language_without_a_reference_has_no_gap_that_could_be_kept(copied, tmp_path):
+    rules = {"rules": {"maximum_gap": "5 points"}, "languages": ["en", "eu"]}
+    change_manifest(copied, lambda data: [one.update(reference=None) for one in data["languages"].values()])
+    found = finding(judged(copied, write_policy(tmp_path, rules)), "maximum_gap", "eu")
+    assert (found.outcome, found.sentence) == (OPEN, "no reference language is known for eu")
+    named = judged(copied, write_policy(tmp_path, rules, reference="en"))
+    assert finding(named, "maximum_gap", "eu").outcome is NO_GO
+    assert finding(named, "maximum_gap", "en").sentence == "this is the reference language"
+
+
+def test_a_score_from_0_to_100_stays_one_where_all_are_0(copied, tmp_path):
+    change_manifest(copied, lambda data: [one.update(primary_metric="chrf_pp") for one in data["tasks"].values()])
+    found = finding(judged(copied, write_policy(tmp_path, {"rules": {"minimum_score": 35}})), "minimum_score", "en")
+    assert found.outcome is NO_GO
+    with pytest.raises(InputError, match=r"0\.6 of 100"):
+        judged(copied, write_policy(tmp_path, {"rules": {"minimum_score": 0.6}}))
+
+
+def change_manifest(run, change):
+    """Change a run's manifest as JSON."""
+    path = run / "manifest.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), encoding="utf-8")
