@@ -104,7 +104,8 @@ def test_written_answers_have_no_chance_and_scores_that_are_no_shares_are_left_o
 
     plan = Forms(items=8, codes=("en", "es"), models={"m": "M"}, orders=1, wordings=("native",), write=write)
     row = next(r for r in language_indices(load_run(build_forms(tmp_path / "run", plan))) if r.language == "es")
-    assert row.groups == ("toy_reading", "toy_answers", "toy_translation")
+    assert row.groups == ("toy_reading", "toy_answers")
+    assert row.left_out == (("toy_translation", "chrf_pp is no share of 1"),)
     assert _index(row).parts["toy_answers"].value == 0.5
 
     def raw(cell: Cell, record: Record) -> Record:
