@@ -13,10 +13,10 @@ from evalsuite.stats.clusters import are_clustered, cluster_error, cluster_mean
 from evalsuite.stats.intervals import clopper_pearson
 from evalsuite.stats.planning import items_for_real
 from evalsuite.stats.quantiles import quantile
+from evalsuite.stats.search import MOST_ITEMS
 
 __all__ = ["Against", "items_for_share", "items_to_settle", "mean_against", "quantile_against", "share_against"]
 
-_MOST_ITEMS = 1_000_000
 _EXACT_ITEMS = 50_000
 """Above, the item count of the normal approximation is taken as it is: it is off by less than a hundredth there."""
 
@@ -224,7 +224,7 @@ def items_for_share(share: float, limit: float, *, alpha: float = 0.05, power: f
     # The usual normal approximation says how far to look (J. L. Fleiss (1981), Statistical Methods, 2nd ed., section 1.3).
     at_limit, at_share = math.sqrt(limit * (1 - limit)), math.sqrt(share * (1 - share))
     rough = float(((stats.norm.ppf(1 - alpha) * at_limit + stats.norm.ppf(power) * at_share) / (share - limit)) ** 2)
-    if rough > _MOST_ITEMS:
+    if rough > MOST_ITEMS:
         return None
     if rough > _EXACT_ITEMS:
         return math.ceil(rough)

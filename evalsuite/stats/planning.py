@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.stats.intervals import wilson_bounds
+from evalsuite.stats.search import MOST_ITEMS, least_items, near_items, saw_until
 from evalsuite.stats.tango import tango_statistics, tango_z
 
 __all__ = [
@@ -23,8 +23,6 @@ __all__ = [
     "power_non_inferiority",
 ]
 
-MOST_ITEMS = 1_000_000
-"""No plan asks for more: beyond it the answer is none."""
 
 _RARE = 7.0
 """Standard deviations from the mean beyond which a count is not looked at: their chance is below 1e-11."""
@@ -32,8 +30,6 @@ _FAR = 30.0
 """Noncentrality beyond which the t distribution is not computed: found where it is above the critical value."""
 _BLOCK = 256
 """Counts that are computed together, and kept."""
-_FINE = 3.0
-"""Standard deviation of the items that differ from which on the saw of a power is below 0.3 points, and not looked for."""
 
 
 def power_mcnemar(n: int, only_first: float, only_second: float, *, alpha: float = 0.05) -> float:
@@ -110,7 +106,7 @@ def items_for_difference(
         power: How often it is to be found.
 
     Returns:
-        The least number from which on the power is reached (`_least` says how exactly), none above a million.
+        The least number from which on the power is reached (`search.least_items` says how exactly), none above a million.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -121,10 +117,10 @@ def items_for_difference(
     if not 0 < size <= discordant:
         raise ValueError(f"a difference of {difference} is not between 0 and the share that differs, {discordant}")
     shares = (discordant + size) / 2, (discordant - size) / 2
-    return _least(
+    return least_items(
         lambda n: power_mcnemar(n, *shares, alpha=alpha) >= power,
-        near=_near(size, discordant, alpha / 2, power),
-        looked_for=_saw_until(discordant),
+        near=near_items(size, discordant, alpha / 2, power),
+        looked_for=saw_until(discordant),
     )
 
 
@@ -177,7 +173,7 @@ def items_for_margin(
         power: How often it is to be shown.
 
     Returns:
-        The least number from which on the power is reached (`_least` says how exactly), none above a million.
+        The least number from which on the power is reached (`search.least_items` says how exactly), none above a million.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -191,10 +187,10 @@ def items_for_margin(
             f"{discordant}"
         )
     shares = (discordant + true_difference) / 2, (discordant - true_difference) / 2
-    return _least(
+    return least_items(
         lambda n: power_non_inferiority(n, *shares, margin, alpha=alpha) >= power,
-        near=_near(margin + true_difference, discordant, alpha, power),
-        looked_for=_saw_until(discordant),
+        near=near_items(margin + true_difference, discordant, alpha, power),
+        looked_for=saw_until(discordant),
     )
 
 
@@ -242,7 +238,7 @@ def items_for_real(
         return found >= power
 
     # The t test's power has no saw: its scores need not be whole.
-    return _least(enough, first=2, looked_for=0)
+    return least_items(enough, first=2, looked_for=0)
 
 
 def items_for_width(share: float, half_width: float, level: float = 0.95) -> int | None:
@@ -267,7 +263,7 @@ def items_for_width(share: float, half_width: float, level: float = 0.95) -> int
         low, high = wilson_bounds(share * n, n, level)
         return (high - low) / 2 <= half_width
 
-    return _least(narrow)
+    return least_items(narrow)
 
 
 def _likely_counts(n: int, share: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -344,59 +340,6 @@ def _least_wins(counts: NDArray[np.intp], n: int, margin: float, critical: float
         enough = shown(middle)
         low, high = np.where(moving & ~enough, middle, low), np.where(moving & enough, middle, high)
     return np.asarray(high, dtype=np.intp)
-
-
-def _near(distance: float, discordant: float, tail: float, power: float) -> int:
-    """Return about how many items a paired test of shares needs, by the normal distribution: where to begin to look."""
-    from statistics import NormalDist
-
-    normal = NormalDist()
-    variance = max(discordant - distance**2, discordant / 100)
-    found = (normal.inv_cdf(1 - tail) + max(0.0, normal.inv_cdf(power))) ** 2 * variance / distance**2
-    return math.ceil(min(found, MOST_ITEMS))
-
-
-def _saw_until(discordant: float) -> float:
-    """Return the number of items from which on the saw of a power is too fine to look for."""
-    return _FINE**2 / (discordant * (1 - discordant)) if discordant < 1 else math.inf
-
-
-def _least(enough: Callable[[int], bool], *, first: int = 1, near: int = 1, looked_for: float = math.inf) -> int | None:
-    """Return the least number of items from which on there are enough; none above the most.
-
-    Counts are whole, so that power is a saw: a number may be enough and the next one not. Past a number that is enough
-    the next ones are looked at too, a twentieth as many again up to 50.
-
-    Args:
-        enough: Whether a number of items is enough.
-        first: The least number that may be asked about.
-        near: A number near the one that is looked for, where one is known.
-        looked_for: From this number on the saw is too fine to look for: the next numbers may fall short by a little.
-    """
-    low, high = first - 1, min(max(first, near), MOST_ITEMS)
-    step = max(1, high // 16)
-    if enough(high):
-        while high > first and enough(lower := max(first, high - step)):
-            high, step = lower, 2 * step
-        low = max(first - 1, high - step)
-    else:
-        while not enough(high):
-            if high >= MOST_ITEMS:
-                return None
-            low, high, step = high, min(high + step, MOST_ITEMS), 2 * step
-    while True:
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if enough(middle) else (middle, high)
-        if high >= looked_for:
-            return high
-        end = min(high + max(2, min(50, high // 20)), MOST_ITEMS)
-        short = next((n for n in range(end, high, -1) if not enough(n)), None)
-        if short is None:
-            return high
-        if short >= MOST_ITEMS:
-            return None
-        low, high = short, short + 1
 
 
 def _check(n: int, only_first: float, only_second: float, alpha: float) -> None:
