@@ -15,9 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from evalsuite.backends.tree import Ints, ScoreRequest, TokenTree, grow
+from evalsuite.backends.tree import Blocks, Ints, ScoreRequest, TokenTree, grow
 
-__all__ = ["Batch", "PackLimits", "Packing", "Prediction", "Score", "ScoreRequest", "answers", "pack"]
+__all__ = [
+    "Batch",
+    "Blocks",
+    "PackLimits",
+    "Packing",
+    "Prediction",
+    "Score",
+    "ScoreRequest",
+    "Trunk",
+    "answers",
+    "pack",
+]
 
 Prediction = tuple[int, float, bool]
 """(number of the prediction, log-probability in nats, whether no token is likelier)."""
@@ -35,6 +46,18 @@ class PackLimits:
     """Leaves: branches that end within the batch."""
     rows: int
     """Tokens after which logits are needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A path that is in an engine's cache."""
+
+    tokens: tuple[int, ...] = ()
+    blocked: int = 0
+    """So many of its first tokens were evaluated in blocks."""
+
+
+_NO_TRUNK = Trunk()
 
 
 @dataclass(frozen=True)
@@ -64,6 +87,8 @@ class Batch:
     """Length of the trunk of the next batch. Beyond `trunk`, it is continued by the first tokens of this batch."""
     keep_sequence: int
     """A sequence that these belong to."""
+    block: int
+    """The tokens must be evaluated in pieces of this size; 0 where pieces are free."""
 
     @property
     def n_sequences(self) -> int:
@@ -85,24 +110,31 @@ class Packing:
     """The most tokens that are in the cache at once."""
     begun: int = 0
     """Tokens of `held` that the first batch builds on; the engine must drop the others."""
-    kept: tuple[int, ...] = ()
-    """Tokens that are the trunk when all is done: what all requests begin with."""
+    kept: Trunk = _NO_TRUNK
+    """What is the trunk when all is done: what all requests begin with."""
 
 
 def pack(
-    requests: Sequence[ScoreRequest], limits: PackLimits, *, share: bool = True, held: tuple[int, ...] = ()
+    requests: Sequence[ScoreRequest],
+    limits: PackLimits,
+    *,
+    share: bool = True,
+    blocks: Blocks | None = None,
+    held: Trunk = _NO_TRUNK,
 ) -> Packing:
     """Return batches that together answer all `requests`.
 
     Args:
         requests: What to score. Equal ones are answered by the same predictions.
-        limits: What one batch may hold; a request that is longer is spread over several.
+        limits: What one batch may hold; a request that is longer is spread over several. A block is never cut.
         share: Whether different requests may share tokens (a model with a recurrent state cannot).
+        blocks: Which beginnings go in blocks.
         held: The trunk that an engine has from before; what the first request begins alike is not evaluated again.
     """
-    tree = grow(requests, share=share)
-    begun, kept = (_begun(tree, held), _common_beginning(tree)) if share else (0, 0)
-    batches = list(_batches(tree, limits, begun, kept, share=share))
+    tree = grow(requests, share=share, blocks=blocks)
+    size = blocks.size if blocks else 0
+    begun, kept = (_begun(tree, held, size), _common_beginning(tree)) if share else (0, 0)
+    batches = list(_batches(tree, limits, begun, kept, share=share, block=size))
     return Packing(
         batches=batches,
         requests=tree.requests,
@@ -110,16 +142,19 @@ def pack(
         tokens=len(tree) - begun,
         cells=max((b.trunk + len(b.tokens) for b in batches), default=0),
         begun=begun,
-        kept=tuple(tree.tokens[:kept].tolist()),
+        kept=Trunk(tuple(tree.tokens[:kept].tolist()), int(tree.blocked[:kept].sum())),
     )
 
 
-def _begun(tree: TokenTree, held: tuple[int, ...]) -> int:
-    """Return how many of the `held` tokens the tree begins with, up to the first whose logits are needed."""
-    most = min(len(held), int(tree.predicting[0])) if len(tree) else 0
-    differs = np.flatnonzero(tree.tokens[:most] != held[:most])
+def _begun(tree: TokenTree, held: Trunk, block: int) -> int:
+    """Return how many of the tokens of `held` the tree begins with, up to the first whose logits are needed."""
+    most = min(len(held.tokens), int(tree.predicting[0])) if len(tree) else 0
+    other = tree.tokens[:most] != held.tokens[:most]
+    other |= tree.blocked[:most] != (np.arange(most) < held.blocked)
+    differs = np.flatnonzero(other)
     # Depth first, so the first tokens are a path as long as each is at its own depth.
-    return int(differs[0]) if len(differs) else most
+    begun = int(differs[0]) if len(differs) else most
+    return begun // block * block if begun < len(tree) and tree.blocked[begun] else begun
 
 
 def _common_beginning(tree: TokenTree) -> int:
@@ -153,7 +188,7 @@ def answers(packing: Packing, evaluate: Callable[[Batch], Iterable[Prediction]])
             yield index, ([logprobs[n] for n in numbers], all(likeliest[n] for n in numbers))
 
 
-def _batches(tree: TokenTree, limits: PackLimits, start: int, kept: int, *, share: bool) -> Iterator[Batch]:
+def _batches(tree: TokenTree, limits: PackLimits, start: int, kept: int, *, share: bool, block: int) -> Iterator[Batch]:
     count = len(tree)
     # Cumulative counts, so that what a stretch of nodes would cost is a difference.
     is_row = np.zeros(count, dtype=np.int64)
@@ -162,8 +197,14 @@ def _batches(tree: TokenTree, limits: PackLimits, start: int, kept: int, *, shar
     ends_branch = np.ones(count, dtype=np.int64)
     ends_branch[:-1] = tree.parents[1:] != np.arange(count - 1)
     branches_before = np.concatenate(([0], np.cumsum(ends_branch)))
+    blocked = np.flatnonzero(tree.blocked)
     while start < count:
-        most = min(count, start + limits.tokens)
+        if tree.blocked[start]:
+            stop = _blocks_end(tree, start, max(1, limits.tokens // block) * block)
+            yield _batch(tree, start, stop, is_row, kept, block=block)
+            start = stop
+            continue
+        most = min(count, start + limits.tokens, *blocked[np.searchsorted(blocked, start) :][:1].tolist())
         most = min(most, int(np.searchsorted(rows_before, rows_before[start] + limits.rows, side="right")) - 1)
         # The last node of a batch is always a leaf of it, whether its branch ends there or not.
         sequences = branches_before[start] + limits.sequences - 1
@@ -173,6 +214,14 @@ def _batches(tree: TokenTree, limits: PackLimits, start: int, kept: int, *, shar
         stop = _cut(tree, start, max(most, start + 1))
         yield _batch(tree, start, stop, is_row, kept)
         start = stop
+
+
+def _blocks_end(tree: TokenTree, start: int, most: int) -> int:
+    """Return the end of a batch of blocks from `start` on, which follow each other on one path, `most` tokens at most."""
+    blocked, positions = tree.blocked[start : start + most], tree.positions[start : start + most]
+    # Depth first, so nodes are a path as long as each is one deeper than the one before it.
+    goes_on = blocked & (positions == positions[0] + np.arange(len(positions)))
+    return start + (len(goes_on) if goes_on.all() else int(np.argmin(goes_on)))
 
 
 def _top(tree: TokenTree, node: int) -> int:
@@ -195,7 +244,7 @@ def _cut(tree: TokenTree, start: int, most: int) -> int:
     return most - int(np.argmax(back_in_trunk[::-1]))
 
 
-def _batch(tree: TokenTree, start: int, stop: int, is_row: Ints, at_end: int) -> Batch:
+def _batch(tree: TokenTree, start: int, stop: int, is_row: Ints, at_end: int, *, block: int = 0) -> Batch:
     count = stop - start
     trunk = int(tree.positions[start])
     parents, ends = tree.parents[start:stop], np.minimum(tree.ends[start:stop], stop) - start
@@ -231,6 +280,7 @@ def _batch(tree: TokenTree, start: int, stop: int, is_row: Ints, at_end: int) ->
         targets=[tree.targets[first_row + i] for i in by_place],
         keep=keep,
         keep_sequence=int(sequences[kept[-1] - start, 0]) if len(kept) else 0,
+        block=block,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ScoreRequest", "TokenTree", "grow"]
+__all__ = ["Blocks", "ScoreRequest", "TokenTree", "grow"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -30,6 +30,25 @@ class ScoreRequest:
                 f"a request needs at least one token before the scored ones and one scored; "
                 f"it has {len(self.tokens)} tokens, scored from {self.scored_from}"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The beginning of a long request goes in blocks of equal size, each of which is evaluated with nothing beside it.
+
+    How much of a request does depends on its own length alone, so that its company changes nothing.
+    """
+
+    size: int
+    """Tokens of a block."""
+    least: int
+    """Tokens before the scored ones from which on a request has blocks."""
+    left: int
+    """Tokens before the scored ones that are in no block, at least: what a document's questions differ in, and more."""
+
+    def of(self, before: int) -> int:
+        """Return how many tokens lie in blocks, of a request with so many `before` the scored ones."""
+        return 0 if before < self.least else max(0, before - self.left) // self.size * self.size
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,8 @@ class TokenTree:
     """For each request, the numbers of its predictions, in the order of its scored tokens."""
     predictions: int
     """How many there are."""
+    blocked: npt.NDArray[np.bool_]
+    """Whether each node lies in a block. A block is a path without a branch, and something always follows it."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -70,6 +91,7 @@ class _Edge:
     children: dict[Hashable, _Edge] = field(default_factory=dict)
     wanted: dict[int, dict[int, int]] = field(default_factory=dict)
     """Depth → predicted token → number of the prediction."""
+    block: bool = False
 
     def split(self, depth: int) -> None:
         """Cut the edge in two; what is from `depth` on becomes its only child."""
@@ -80,7 +102,7 @@ class _Edge:
         self.end = depth
 
 
-def grow(requests: Sequence[ScoreRequest], *, share: bool = True) -> TokenTree:
+def grow(requests: Sequence[ScoreRequest], *, share: bool = True, blocks: Blocks | None = None) -> TokenTree:
     """Return the tree of all `requests`, branches in the order in which they first come.
 
     A request's last token is not in it: nothing is predicted from it.
@@ -88,12 +110,13 @@ def grow(requests: Sequence[ScoreRequest], *, share: bool = True) -> TokenTree:
     Args:
         requests: What to score.
         share: Whether different requests may share tokens. Equal ones always do.
+        blocks: Which beginnings go in blocks; requests that may not share have none. A block is shared as a whole.
     """
     roots: dict[Hashable, _Edge] = {}
     numbers: list[list[int]] = []
     count = 0
     for request in requests:
-        edges = _insert(roots, request, share=share)
+        edges = _insert(roots, request, share=share, blocks=blocks if share else None)
         own: list[int] = []
         place = 0
         for index in range(request.scored_from, len(request.tokens)):
@@ -107,17 +130,23 @@ def grow(requests: Sequence[ScoreRequest], *, share: bool = True) -> TokenTree:
     return _flatten(roots, numbers, count)
 
 
-def _insert(roots: dict[Hashable, _Edge], request: ScoreRequest, *, share: bool) -> list[_Edge]:
+def _insert(roots: dict[Hashable, _Edge], request: ScoreRequest, *, share: bool, blocks: Blocks | None) -> list[_Edge]:
     """Put a request's tokens into the tree; return the edges that spell them."""
     path = request.tokens[:-1]
-    level, key = roots, path[0] if share else request
-    edges: list[_Edge] = []
-    depth = 0
+    level, edges, depth = roots, [], 0
+    if blocks is not None:
+        for end in range(blocks.size, blocks.of(request.scored_from) + 1, blocks.size):
+            # Its name is all of its tokens: what is read token by token is never taken for a block, nor cut out of one.
+            edge = level.setdefault(path[depth:end], _Edge(path, depth, end, block=True))
+            edges.append(edge)
+            level, depth = edge.children, end
+    key: Hashable = path[depth] if share else request
     while depth < len(path):
-        edge = level.get(key)
-        if edge is None:
+        found = level.get(key)
+        if found is None:
             level[key] = edge = _Edge(path, depth, len(path))
         else:
+            edge = found
             common = _common(edge.tokens, path, depth, min(edge.end, len(path)))
             # A request that ends within an edge needs no cut: what follows is no business of its own.
             if common < edge.end and common < len(path):
@@ -152,6 +181,7 @@ def _flatten(roots: dict[Hashable, _Edge], numbers: list[list[int]], count: int)
     spans: list[tuple[int, int, int]] = []
     predicting: list[int] = []
     targets: list[list[tuple[int, int]]] = []
+    blocked: list[bool] = []
     # Entries are (edge, node before it), or (None, its span) once all below an edge is done.
     todo: list[tuple[_Edge | None, int]] = [(edge, -1) for edge in reversed(roots.values())]
     while todo:
@@ -163,6 +193,7 @@ def _flatten(roots: dict[Hashable, _Edge], numbers: list[list[int]], count: int)
         first, size = len(tokens), edge.end - edge.start
         tokens += edge.tokens[edge.start : edge.end]
         positions += range(edge.start, edge.end)
+        blocked += [edge.block] * size
         parents += [before, *range(first, first + size - 1)]
         for depth in sorted(edge.wanted):
             predicting.append(first + depth - edge.start)
@@ -182,4 +213,5 @@ def _flatten(roots: dict[Hashable, _Edge], numbers: list[list[int]], count: int)
         targets=targets,
         requests=numbers,
         predictions=count,
+        blocked=np.asarray(blocked, dtype=np.bool_),
     )

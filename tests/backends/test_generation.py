@@ -15,6 +15,7 @@ from evalsuite.backends.llamacpp import engine as engine_module  # noqa: E402
 from evalsuite.backends.llamacpp import generation  # noqa: E402
 from evalsuite.backends.llamacpp.engine import Engine  # noqa: E402
 from evalsuite.backends.options import GenerateRequest, GenerationOptions  # noqa: E402
+from evalsuite.backends.packing import Blocks  # noqa: E402
 from evalsuite.errors import BackendError, ContextLimitError  # noqa: E402
 from tests import tiny_gguf  # noqa: E402
 
@@ -185,5 +186,14 @@ def test_prompts_on_one_document_are_one_group_and_all_others_the_last():
     first, second, lone = ((token,) * size for token in (1, 2, 3))
     starts = [first, (9, 9), second, first, lone, second, (9, 9)]
     asked = [GenerateRequest((*start, place), GenerationOptions(limit=1)) for place, start in enumerate(starts)]
-    assert engine_module._by_document(asked) == [[0, 3], [2, 5], [1, 4, 6]]
-    assert engine_module._by_document([]) == []
+    assert engine_module._by_document(asked, None) == [[0, 3], [2, 5], [1, 4, 6]]
+    assert engine_module._by_document([], None) == []
+
+
+def test_a_prompt_with_blocks_is_in_a_group_of_those_with_the_same_blocks():
+    blocks = Blocks(size=4, least=8, left=2)
+    # The third differs from the first in its last block, the fourth behind all blocks; the last has none.
+    prompts = [(1,) * 8 + (2, 3), (5,) * 9, (1,) * 7 + (4, 2, 3), (1,) * 8 + (7, 7, 7), (1,) * 6]
+    asked = [GenerateRequest(prompt, GenerationOptions(limit=1)) for prompt in prompts]
+    assert [blocks.of(len(prompt)) for prompt in prompts] == [8, 4, 8, 8, 0]
+    assert engine_module._by_document(asked, blocks) == [[0, 3], [1], [2], [4]]

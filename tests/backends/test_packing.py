@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalsuite.backends.packing import Batch, Packing, PackLimits, ScoreRequest, pack
+from evalsuite.backends.packing import Batch, Blocks, Packing, PackLimits, ScoreRequest, Trunk, pack
 
 ROOMY = PackLimits(tokens=10_000, sequences=10_000, rows=10_000)
+NOTHING = Trunk()
 
 
 @st.composite
@@ -23,18 +24,17 @@ def requests(draw: st.DrawFn) -> list[ScoreRequest]:
     return made
 
 
+some_blocks = st.none() | st.builds(Blocks, size=st.integers(1, 3), least=st.integers(1, 6), left=st.integers(1, 4))
 limits = st.builds(PackLimits, tokens=st.integers(1, 20), sequences=st.integers(1, 6), rows=st.integers(1, 8))
 
 
-def replay(
-    packing: Packing, held: tuple[int, ...] = ()
-) -> Iterator[tuple[Batch, list[tuple[int, ...]], list[list[int]]]]:
+def replay(packing: Packing, held: Trunk = Trunk()) -> Iterator[tuple[Batch, list[tuple[int, ...]], list[list[int]]]]:
     """Yield each batch with what every token of it attends to, and the cells that this is read from.
 
     This is a model of an engine's cache, written from its rules alone: a cell holds a token, its position and a set of
     sequences; new tokens take the cells behind the used ones; a token attends to all cells that share its sequences.
     """
-    trunk: list[int] = list(held[: packing.begun])
+    trunk: list[int] = list(held.tokens[: packing.begun])
     for batch in packing.batches:
         assert batch.trunk == len(trunk), "what the engine keeps is what the next batch builds on"
         cells: list[tuple[int, int, set[int]]] = [(token, depth, set()) for depth, token in enumerate(trunk)]
@@ -62,13 +62,13 @@ def replay(
             assert all(first <= batch.keep_sequence < end for first, end in batch.sequences[:added])
             assert list(batch.positions[:added]) == list(range(batch.trunk, batch.keep))
             trunk = trunk + [int(token) for token in batch.tokens[:added]]
-    assert tuple(trunk) == packing.kept
+    assert tuple(trunk) == packing.kept.tokens
 
 
-@given(requests(), limits, st.booleans())
-@settings(deadline=None, max_examples=400)
-def test_every_scored_token_is_predicted_from_exactly_its_own_past(made, given_limits, share):
-    packing = pack(made, given_limits, share=share)
+@given(requests(), limits, st.booleans(), some_blocks)
+@settings(deadline=None, max_examples=500)
+def test_every_scored_token_is_predicted_from_exactly_its_own_past(made, given_limits, share, blocks):
+    packing = pack(made, given_limits, share=share, blocks=blocks)
     predicted: dict[int, tuple[tuple[int, ...], int]] = {}
     for batch, texts, _ in replay(packing):
         assert sorted(batch.rows) == list(batch.rows)
@@ -89,7 +89,7 @@ def test_what_all_requests_begin_with_is_kept_for_the_next_ones(first, second, g
     earlier = pack(first, given_limits)
     prefixes = [{r.tokens[:end] for r in first if len(r.tokens) > end} for end in range(1, 12)]
     alike = next((depth for depth, found in enumerate(prefixes) if len(found) != 1), len(prefixes))
-    assert earlier.kept == (next(iter(prefixes[alike - 1])) if alike else ())
+    assert earlier.kept == Trunk(next(iter(prefixes[alike - 1])) if alike else ())
     packing = pack(second, given_limits, held=earlier.kept)
     whole = pack(second, given_limits)
     assert packing.tokens == whole.tokens - packing.begun
@@ -102,13 +102,66 @@ def test_what_all_requests_begin_with_is_kept_for_the_next_ones(first, second, g
         assert [predicted[n] for n in numbers] == [(request.tokens[:i], request.tokens[i]) for i in places]
 
 
+def ways_of(packing: Packing, held: Trunk) -> list[tuple[tuple[int, ...], int]]:
+    """Return what is evaluated: each text, and how many of its tokens were in blocks; a block counts as its last token."""
+    found = []
+    trunk = [min(depth + 1, held.blocked) for depth in range(packing.begun)]
+    for batch, texts, cells in replay(packing, held):
+        ways: list[int] = []
+        for node, (text, parent) in enumerate(zip(texts, batch.parents.tolist(), strict=True)):
+            past = 0 if parent < 0 else trunk[parent] if parent < batch.trunk else ways[parent - batch.trunk]
+            ways.append(len(text) if batch.block else past)
+            if batch.block:
+                assert past == len(text) - 1, "what comes before a block is in blocks"
+                assert cells[node] == list(range(len(text))), "a block lies at the cells of its positions"
+            if not batch.block or (node + 1) % batch.block == 0:
+                found.append((text, ways[-1]))
+        if batch.block:
+            assert len(batch.tokens) % batch.block == 0
+            assert not len(batch.rows)
+        trunk = (trunk + ways)[: batch.keep] if batch.keep > batch.trunk else trunk[: batch.keep]
+    assert packing.kept.blocked == sum(way == depth + 1 for depth, way in enumerate(trunk))
+    return found
+
+
+@given(requests(), requests(), limits, st.builds(Blocks, st.integers(1, 3), st.integers(1, 6), st.integers(1, 4)))
+@settings(deadline=None, max_examples=500)
+def test_how_a_token_is_evaluated_depends_on_its_own_request_alone(first, second, given_limits, blocks):
+    held = NOTHING
+    for made in (first, second):
+        wanted = set()
+        for request in made:
+            size = blocks.of(request.scored_from)
+            assert size % blocks.size == 0
+            assert size == 0 or (request.scored_from >= blocks.least and size <= request.scored_from - blocks.left)
+            ends = [*range(blocks.size, size + 1, blocks.size), *range(size + 1, len(request.tokens))]
+            wanted |= {(request.tokens[:end], min(size, end)) for end in ends}
+        packing = pack(made, given_limits, blocks=blocks, held=held)
+        found = ways_of(packing, held)
+        assert len(found) == len(set(found)), "nothing is evaluated twice"
+        before = {(held.tokens[:end], min(held.blocked, end)) for end in range(1, packing.begun + 1)}
+        assert set(found) == wanted - before
+        held = packing.kept
+
+
+def test_the_questions_on_a_long_document_share_its_blocks():
+    document = tuple(range(3000))
+    made = [ScoreRequest((*document, 5000 + i, 6000 + j), 3001) for i in range(10) for j in range(4)]
+    packing = pack(made, PackLimits(tokens=512, sequences=62, rows=512), blocks=Blocks(128, 1536, 128))
+    in_blocks = [len(batch.tokens) for batch in packing.batches if batch.block]
+    assert (packing.tokens, in_blocks) == (3010, [512] * 5 + [256])
+    assert packing.kept == Trunk(document, 2816)
+    short = pack([ScoreRequest((*document[:1500], 7), 1500)], ROOMY, blocks=Blocks(128, 1536, 128), held=packing.kept)
+    assert short.begun == 0, "what was read in blocks is no beginning of what is not"
+
+
 def test_examples_are_evaluated_once_for_a_whole_task_that_is_planned_in_parts():
     examples = tuple(range(300))
     made = [ScoreRequest((*examples, 1000 + i, answer), 301) for i in range(40) for answer in (1, 2)]
     small = PackLimits(tokens=64, sequences=16, rows=64)
     first = pack(made[:40], small)
     second = pack(made[40:], small, held=first.kept)
-    assert first.kept == examples
+    assert first.kept.tokens == examples
     assert (first.tokens, second.tokens) == (320, 20)
 
 

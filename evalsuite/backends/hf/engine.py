@@ -9,7 +9,7 @@ import torch
 
 from evalsuite.backends.hf.forward import predictions
 from evalsuite.backends.hf.probe import choose_forward
-from evalsuite.backends.packing import Batch, PackLimits, Prediction, Score, ScoreRequest, answers, pack
+from evalsuite.backends.packing import Batch, PackLimits, Prediction, Score, ScoreRequest, Trunk, answers, pack
 from evalsuite.errors import ContextLimitError
 
 __all__ = ["Engine", "trained_context"]
@@ -45,7 +45,7 @@ class Engine:
         self.evaluated = 0
         """Tokens evaluated so far."""
         self._forward = choose_forward(model, exact=exact)
-        self._held: tuple[int, ...] = ()
+        self._held = Trunk()
         """Tokens of the trunk that the last requests have left in the cache."""
 
     @property
@@ -74,12 +74,12 @@ class Engine:
             rows=max(1, _LOGIT_BYTES // (4 * self.n_vocab)),
         )
         packing = pack(requests, limits, share=self.shares, held=self._held)
-        self._held = ()
+        self._held = Trunk()
         try:
             yield from answers(packing, self._evaluate)
             self._held = packing.kept
         finally:
-            if not self._held:
+            if not self._held.tokens:
                 self._forward.clear()
 
     def check_length(self, tokens: int) -> None:

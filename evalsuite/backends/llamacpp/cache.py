@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from evalsuite.backends.llamacpp.model import GGUFModel, last_log
+from evalsuite.backends.packing import Blocks
 from evalsuite.errors import BackendError
 
-__all__ = ["Cache", "Clock", "Floats", "Tokens", "refuse_no_numbers"]
+__all__ = ["LONG", "Cache", "Clock", "Floats", "Tokens", "refuse_no_numbers"]
 
 _SEQUENCES = 64
 """llama.cpp reserves a row of logits for each: a MiB with the vocabulary of Gemma."""
@@ -34,6 +35,11 @@ _TILED = 64
 _FAST_PIECE = 2 * _TILED
 """So that every part of a longer batch is tiled. Larger ones are no faster, and reserve memory for the logits of all their tokens."""
 _CELL_STEP = 256
+
+LONG = Blocks(size=_FAST_PIECE, least=1536, left=128)
+"""What of a long request is evaluated exactly and yet in tiles: blocks that lie in the cache behind their own past alone, at
+the cells of their positions. All tiles then have the same bounds, whoever else asks. Shorter requests would lose more by the
+beginnings that they share with others in part than they gain."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -77,6 +83,7 @@ class Cache:
         cells: Tokens that it must hold.
         threads: For evaluation.
         exact: Whether results must not depend on what is evaluated together, to the bit.
+        blocks: Whether it must take the blocks of `LONG` too. They reserve memory for the logits of all their tokens.
         clock: Counts.
 
     Raises:
@@ -88,13 +95,16 @@ class Cache:
     filling: ClassVar[int] = _TILED
     """Tokens that the cache must have room for besides those that are asked for."""
 
-    def __init__(self, model: GGUFModel, cells: int, *, threads: int, exact: bool, clock: Clock) -> None:
+    def __init__(
+        self, model: GGUFModel, cells: int, *, threads: int, exact: bool, clock: Clock, blocks: bool = False
+    ) -> None:
         self._model = model
         self._clock = clock
         self._exact = exact
         self._pads = not model.recurrent
         self.piece_tokens = _EXACT_PIECE if exact else _FAST_PIECE
-        """The most that can be evaluated at once."""
+        """The most that can be evaluated at once, unless it is a block."""
+        self.takes_blocks = blocks or not exact
         self.sequences = _RECURRENT_SEQUENCES if model.recurrent else _SEQUENCES - _SPARE
         """How many may be used."""
         self.cells = -(-cells // _CELL_STEP) * _CELL_STEP
@@ -105,10 +115,8 @@ class Cache:
     def _make(self, threads: int) -> Any:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.cells
-        params.n_batch = max(
-            self.piece_tokens, _SEQUENCES
-        )  # llama.cpp ends the process where it is below the sequences
-        params.n_ubatch = self.piece_tokens
+        params.n_ubatch = max(self.piece_tokens, LONG.size if self.takes_blocks else 0)
+        params.n_batch = max(params.n_ubatch, _SEQUENCES)  # llama.cpp ends the process where it is below the sequences
         params.n_seq_max = _SEQUENCES if self._pads else _RECURRENT_SEQUENCES
         params.n_threads = params.n_threads_batch = threads
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED
@@ -163,14 +171,21 @@ class Cache:
 
     # --- evaluation
 
-    def pieces(self, count: int) -> list[tuple[int, int]]:
-        """Return bounds that cut `count` tokens into equal parts that can be evaluated, none of which is small."""
+    def pieces(self, count: int, block: int = 0) -> list[tuple[int, int]]:
+        """Return bounds that cut `count` tokens into equal parts that can be evaluated, none of which is small.
+
+        Args:
+            count: How many there are.
+            block: Size of all parts, where they are blocks.
+        """
+        if block:
+            return [(start, start + block) for start in range(0, count, block)]
         number = -(-count // self.piece_tokens)
         bounds = [round(count * i / number) for i in range(number + 1)]
         return list(pairwise(bounds))
 
     def evaluate(self, tokens: Tokens, rows: Ints, *, scoring: bool = False) -> Floats:
-        """Evaluate at most one piece of tokens; return the logits after `rows` (rows, vocabulary), valid until the next call.
+        """Evaluate at most one piece of tokens, or one block; return the logits after `rows` (rows, vocabulary), valid until the next call.
 
         Args:
             tokens: New tokens, which take the cells behind the used ones.

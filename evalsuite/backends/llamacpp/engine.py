@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evalsuite.backends.llamacpp.cache import Cache, Clock, Floats, Tokens, refuse_no_numbers
+from evalsuite.backends.llamacpp.cache import LONG, Cache, Clock, Floats, Tokens, refuse_no_numbers
 from evalsuite.backends.llamacpp.generation import continuous_batching
 from evalsuite.backends.llamacpp.model import GGUFModel
 from evalsuite.backends.options import GenerateRequest
-from evalsuite.backends.packing import Batch, PackLimits, Prediction, Score, ScoreRequest, answers, pack
+from evalsuite.backends.packing import Batch, Blocks, PackLimits, Prediction, Score, ScoreRequest, Trunk, answers, pack
 from evalsuite.errors import ContextLimitError
 from evalsuite.machine import usable_cores
 
@@ -44,7 +44,7 @@ class Engine(GGUFModel):
         threads: Threads for evaluation; by default the physical cores that this process may use.
         context: Longest request in tokens; by default, and at most, what the model was trained for.
         exact: Whether a result must not depend on what is evaluated together with it, to the bit. Without it, attention
-            over long texts is several times faster. Differences are then of float32 rounding, which float32 weights leave
+            over texts of some hundred tokens is several times faster. Differences are then of float32 rounding, which float32 weights leave
             small and quantised ones amplify.
 
     Raises:
@@ -64,8 +64,10 @@ class Engine(GGUFModel):
         self.clock = Clock()
         self._pool = ThreadPoolExecutor(self.threads)
         self._cache: Cache | None = None
-        self._held: tuple[int, ...] = ()
-        """Tokens of the trunk that the last requests have left in the cache."""
+        self._held = Trunk()
+        """The trunk that the last requests have left in the cache."""
+        # The fast way is tiled anyway, and a state has no cells.
+        self._blocks = LONG if exact and not self.recurrent else None
 
     @property
     def evaluated(self) -> int:
@@ -88,16 +90,16 @@ class Engine(GGUFModel):
                 fix="use a model with a longer context, or leave this task out for this model",
             )
 
-    def _empty_cache(self, cells: int) -> Cache:
-        """Return a cache that holds nothing, with room for at least `cells` tokens."""
-        self._held = ()
-        if self._cache is None or self._cache.cells < cells:
+    def _empty_cache(self, cells: int, blocks: bool = False) -> Cache:
+        """Return a cache that holds nothing, with room for at least `cells` tokens, and for blocks where these come."""
+        self._held = Trunk()
+        if self._cache is None or self._cache.cells < cells or self._cache.takes_blocks < blocks:
             if self._cache is not None:
                 self._cache.free()
                 self._cache = None
             if self.cache_bytes_per_token * _EASY_CELLS <= _EASY_BYTES:
                 cells = max(cells, min(_EASY_CELLS, self.most_cells or _EASY_CELLS))
-            self._cache = Cache(self, cells, threads=self.threads, exact=self.exact, clock=self.clock)
+            self._cache = Cache(self, cells, threads=self.threads, exact=self.exact, clock=self.clock, blocks=blocks)
         self._cache.clear()
         return self._cache
 
@@ -121,15 +123,17 @@ class Engine(GGUFModel):
         for request in requests:
             self.check_length(len(request.tokens) - 1)
         limits = PackLimits(tokens=_BATCH_TOKENS, sequences=Cache.usable_sequences - 1, rows=_BATCH_TOKENS)
-        packing = pack(requests, limits, share=not self.recurrent, held=self._held)
+        share, found = not self.recurrent, self._cache
+        packing = pack(requests, limits, share=share, blocks=self._blocks, held=self._held)
         cells = packing.cells + Cache.filling  # small batches are filled up
-        if packing.begun and self._cache is not None and self._cache.cells >= cells:
-            cache, self._held = self._cache, ()
+        blocks = any(batch.block for batch in packing.batches)
+        if packing.begun and found is not None and found.cells >= cells and found.takes_blocks >= blocks:
+            cache, self._held = found, Trunk()
             cache.drop(_TRUNK, packing.begun)
         elif packing.batches:
             if packing.begun:
-                packing = pack(requests, limits)
-            cache = self._empty_cache(packing.cells + Cache.filling)
+                packing = pack(requests, limits, share=share, blocks=self._blocks)
+            cache = self._empty_cache(packing.cells + Cache.filling, any(batch.block for batch in packing.batches))
         else:
             return
         yield from answers(packing, lambda batch: self._evaluate(cache, batch))
@@ -146,7 +150,7 @@ class Engine(GGUFModel):
                     cache.share(_TRUNK, leaf + sequence, 0, length)
         first, end = (batch.sequences + leaf).T
         tokens = Tokens(batch.tokens, batch.positions, first, end)
-        for start, stop in cache.pieces(len(tokens)):
+        for start, stop in cache.pieces(len(tokens), batch.block):
             low, high = np.searchsorted(batch.rows, (start, stop))
             logits = cache.evaluate(tokens.part(start, stop), batch.rows[low:high] - start, scoring=True)
             yield from self._predictions(logits, batch.targets[low:high])
@@ -181,21 +185,27 @@ class Engine(GGUFModel):
         return self._texts(requests)
 
     def _texts(self, requests: Sequence[GenerateRequest]) -> Iterator[tuple[int, bytes]]:
-        for places in [list(range(len(requests)))] if self.recurrent else _by_document(requests):
+        for places in [list(range(len(requests)))] if self.recurrent else _by_document(requests, self._blocks):
             together = [requests[place] for place in places]
-            for index, data in continuous_batching(self, self._empty_cache, together):
+            for index, data in continuous_batching(self, self._empty_cache, together, self._blocks):
                 yield places[index], data
 
 
-def _by_document(requests: Sequence[GenerateRequest]) -> list[list[int]]:
+def _by_document(requests: Sequence[GenerateRequest], blocks: Blocks | None) -> list[list[int]]:
     """Return the places of prompts that begin with the same long document; all others are one group, the last.
 
     A common beginning is evaluated once in a group, and the prompts of one group do not fill a batch with those of another.
+    A prompt with blocks is in a group of those with the same blocks, if need be alone.
     """
-    found: dict[tuple[int, ...], list[int]] = {}
+    found: dict[tuple[bool, tuple[int, ...]], list[int]] = {}
     for place, request in enumerate(requests):
-        found.setdefault(request.tokens[:_DOCUMENT_TOKENS], []).append(place)
-    alike = [places for start, places in found.items() if len(start) == _DOCUMENT_TOKENS and len(places) > 1]
+        size = blocks.of(len(request.tokens)) if blocks else 0
+        found.setdefault((size > 0, request.tokens[: size or _DOCUMENT_TOKENS]), []).append(place)
+    alike = [
+        places
+        for (blocked, start), places in found.items()
+        if blocked or (len(start) == _DOCUMENT_TOKENS and len(places) > 1)
+    ]
     rest = sorted(set(range(len(requests))) - {place for places in alike for place in places})
     return [*alike, *([rest] if rest else [])]
 

@@ -12,6 +12,7 @@ import numpy as np
 from evalsuite.backends.llamacpp.cache import Cache, Floats, Tokens, refuse_no_numbers
 from evalsuite.backends.llamacpp.model import GGUFModel
 from evalsuite.backends.options import GenerateRequest
+from evalsuite.backends.packing import Blocks
 
 __all__ = ["continuous_batching"]
 
@@ -63,7 +64,10 @@ class _Answer:
 
 
 def continuous_batching(
-    model: GGUFModel, empty_cache: Callable[[int], Cache], requests: Sequence[GenerateRequest]
+    model: GGUFModel,
+    empty_cache: Callable[[int, bool], Cache],
+    requests: Sequence[GenerateRequest],
+    blocks: Blocks | None = None,
 ) -> Iterator[tuple[int, bytes]]:
     """Continue all prompts; yield (index, bytes of the answer) of each as soon as it ends.
 
@@ -72,13 +76,14 @@ def continuous_batching(
 
     Args:
         model: Its vocabulary.
-        empty_cache: Returns an empty cache with room for a number of tokens.
-        requests: What to continue.
+        empty_cache: Returns an empty cache with room for a number of tokens, and for blocks or not.
+        requests: What to continue. Where one has blocks, all have the same.
+        blocks: Which beginnings go in blocks.
     """
     asked = [(index, request) for index, request in enumerate(requests) if request.options.limit > 0]
     yield from ((index, b"") for index, request in enumerate(requests) if request.options.limit <= 0)
     if asked:
-        yield from _Batcher(model, empty_cache, asked).run()
+        yield from _Batcher(model, empty_cache, asked, blocks).run()
 
 
 class _Batcher:
@@ -90,12 +95,19 @@ class _Batcher:
     """
 
     def __init__(
-        self, model: GGUFModel, empty_cache: Callable[[int], Cache], asked: Sequence[tuple[int, GenerateRequest]]
+        self,
+        model: GGUFModel,
+        empty_cache: Callable[[int, bool], Cache],
+        asked: Sequence[tuple[int, GenerateRequest]],
+        blocks: Blocks | None,
     ) -> None:
         self._model = model
         self._waiting = deque(asked)
         self._running: list[_Answer] = []
-        self._prefix = [] if model.recurrent else _common_beginning([request.tokens for _, request in asked])
+        prompts = [request.tokens for _, request in asked]
+        self._block = blocks.size if blocks else 0
+        self._blocked = blocks.of(len(prompts[0])) if blocks else 0
+        self._prefix = [] if model.recurrent else _common_beginning(prompts, self._blocked)
         needs = sorted((request.cells for _, request in asked), reverse=True)
         affordable = _CACHE_BYTES // max(1, model.cache_bytes_per_token)
         self._step_cells = _STEP_TOKENS + _RUNNING + Cache.filling
@@ -103,14 +115,17 @@ class _Batcher:
             affordable = min(affordable, model.most_cells - 2 * self._step_cells - len(self._prefix))
         at_once = 1 if model.recurrent else _RUNNING
         self._room = len(self._prefix) + max(needs[0], min(sum(needs[:at_once]), affordable))
-        self._cache = empty_cache(self._room + 2 * self._step_cells)
+        self._cache = empty_cache(self._room + 2 * self._step_cells, self._blocked > 0)
         self._free = self._unused()
         self._used = 0
         """Cells behind which new tokens go."""
 
     def run(self) -> Iterator[tuple[int, bytes]]:
-        if self._prefix:
-            list(self._evaluate([(_PREFIX, 0, self._prefix)], []))
+        blocked = self._blocked
+        if blocked:
+            list(self._evaluate([(_PREFIX, 0, self._prefix[:blocked])], [], self._block))
+        if self._prefix[blocked:]:
+            list(self._evaluate([(_PREFIX, blocked, self._prefix[blocked:])], []))
         while self._waiting or self._running:
             if not self._model.recurrent and (self._used + self._step_cells > self._cache.cells or not self._free):
                 self._put_in_order()
@@ -171,8 +186,10 @@ class _Batcher:
             chosen += [answer.choose(row) for answer, row in zip(ready[len(chosen) :], logits, strict=False)]
         return list(zip(ready, chosen, strict=True))
 
-    def _evaluate(self, parts: Sequence[tuple[int, int, list[int]]], rows: Sequence[int]) -> Iterator[Floats]:
-        """Evaluate (sequence, first position, tokens); yield the logits after `rows`, piece by piece."""
+    def _evaluate(
+        self, parts: Sequence[tuple[int, int, list[int]]], rows: Sequence[int], block: int = 0
+    ) -> Iterator[Floats]:
+        """Evaluate (sequence, first position, tokens); yield the logits after `rows`, piece by piece or block by block."""
         sequences = np.concatenate([np.full(len(tokens), sequence) for sequence, _, tokens in parts])
         tokens = Tokens(
             tokens=np.concatenate([np.asarray(tokens) for _, _, tokens in parts]),
@@ -182,19 +199,26 @@ class _Batcher:
         )
         wanted = np.asarray(rows, dtype=np.int64)
         self._used += len(tokens)
-        for start, end in self._cache.pieces(len(tokens)):
+        for start, end in self._cache.pieces(len(tokens), block):
             low, high = np.searchsorted(wanted, (start, end))
             yield self._cache.evaluate(tokens.part(start, end), wanted[low:high] - start)
 
 
-def _common_beginning(prompts: Sequence[tuple[int, ...]]) -> list[int]:
-    """Return the tokens that all prompts begin with, where these are worth it; each prompt keeps a token of its own."""
+def _common_beginning(prompts: Sequence[tuple[int, ...]], blocked: int) -> list[int]:
+    """Return the tokens that all prompts begin with, where these are worth it; each prompt keeps a token of its own.
+
+    Args:
+        prompts: All prompts.
+        blocked: Tokens that lie in blocks, which are the same for all. They are always evaluated first and by themselves.
+    """
     shortest, longest = min(prompts), max(prompts)
-    size = 0
+    size = blocked
     while size < min(len(shortest), len(longest)) and shortest[size] == longest[size]:
         size += 1
     size = min(size, *(len(prompt) - 1 for prompt in prompts))
-    return list(shortest[:size]) if len(prompts) > 1 and size >= _PREFIX_WORTH else []
+    if len(prompts) == 1 or size < _PREFIX_WORTH:
+        size = blocked
+    return list(shortest[:size])
 
 
 def _sampler(request: GenerateRequest) -> Callable[[Floats], int]:
