@@ -28,7 +28,7 @@ some_blocks = st.none() | st.builds(Blocks, size=st.integers(1, 3), least=st.int
 limits = st.builds(PackLimits, tokens=st.integers(1, 20), sequences=st.integers(1, 6), rows=st.integers(1, 8))
 
 
-def replay(packing: Packing, held: Trunk = Trunk()) -> Iterator[tuple[Batch, list[tuple[int, ...]], list[list[int]]]]:
+def replay(packing: Packing, held: Trunk = NOTHING) -> Iterator[tuple[Batch, list[tuple[int, ...]], list[list[int]]]]:
     """Yield each batch with what every token of it attends to, and the cells that this is read from.
 
     This is a model of an engine's cache, written from its rules alone: a cell holds a token, its position and a set of
