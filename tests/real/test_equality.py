@@ -13,7 +13,9 @@ import pytest
 from lm_eval.api.instance import Instance
 from scipy.special import log_softmax
 
+from evalsuite.backends.llamacpp.cache import LONG
 from evalsuite.backends.llamacpp.lm import LlamaCppLM
+from evalsuite.backends.packing import ScoreRequest
 from evalsuite.catalog.data import DataFinder
 from evalsuite.catalog.load import load_catalog
 from evalsuite.harness import build_task
@@ -58,7 +60,7 @@ def bmlama(code: str, mirror) -> list[list[tuple[str, str]]]:
 class OneAtATime:
     """llama-cpp-python's own class: each request alone in a cleared cache, logits of all its tokens."""
 
-    def __init__(self, path, monkeypatch) -> None:
+    def __init__(self, path, monkeypatch, cells: int = 1024, most: int = PIECE) -> None:
         import llama_cpp
 
         # The class has no argument for it, and repacked weights are multiplied by other kernels.
@@ -67,18 +69,21 @@ class OneAtATime:
         monkeypatch.setattr(llama_cpp.llama_cpp, "llama_model_default_params", lambda: params)
         # Flash attention as in the engine: the order of summation is part of what is compared.
         self._llm = llama_cpp.Llama(
-            str(path), n_ctx=1024, n_batch=PIECE, n_ubatch=PIECE, logits_all=True, flash_attn=True, verbose=False
+            str(path), n_ctx=cells, n_batch=most, n_ubatch=most, logits_all=True, flash_attn=True, verbose=False
         )
 
-    def token_logprobs(self, tokens: list[int], start: int) -> np.ndarray:
-        evaluated = tokens[:-1]
+    def token_logprobs(self, tokens: list[int], start: int, blocked: int = 0) -> np.ndarray:
+        self._llm.reset()
+        if blocked:
+            self._llm.n_batch = LONG.size
+            self._llm.eval(tokens[:blocked])
+        evaluated = tokens[blocked:-1]
         if len(evaluated) < LEAST:
             evaluated = evaluated + [tokens[0]] * (LEAST - len(evaluated))  # what follows cannot change what was before
         # A last piece of a few tokens would take other kernels.
         self._llm.n_batch = next(
             n for n in range(PIECE, LEAST, -1) if len(evaluated) % n == 0 or len(evaluated) % n >= LEAST
         )
-        self._llm.reset()
         self._llm.eval(evaluated)
         logs = log_softmax(self._llm.scores[start - 1 : len(tokens) - 1].astype(np.float64), axis=1)
         return np.asarray(logs[np.arange(len(tokens) - start), tokens[start:]])
@@ -120,3 +125,27 @@ def test_packed_scores_are_those_of_one_request_at_a_time(name, request, mirror,
     print(f"{name}: greatest difference {worst:.2e} nat a token over {len(pairs)} requests, {ties} ties")
     backend.close()
     assert worst < 1e-3
+
+
+def test_scores_after_long_texts_are_those_of_one_request_at_a_time(smollm2, monkeypatch):
+    """What goes in tiles: the same to the bit in any company, and what llama-cpp-python's own class gives."""
+    backend = LlamaCppLM(smollm2)
+    catalog = load_catalog()
+    task = catalog.tasks["long_topic_en"]
+    shown = build_task(DataFinder().locate(task), DataFinder(), PromptForm.NATIVE).prompts(range(40, 44))
+    # Two questions on one document, and one of another length on a document that begins alike.
+    first, second = (item["context"] for item in shown[:2])
+    texts = [first, second, first[:7500] + "\n\nThe message is about"]
+    encoded = [backend._encode_pair(text, " " + shown[0]["choices"][i]) for i, text in enumerate(texts)]
+    requests = [ScoreRequest((*before, *after), len(before)) for before, after in encoded]
+    blocked = [LONG.of(request.scored_from) for request in requests]
+    assert blocked[0] == blocked[1] > blocked[2] >= LONG.least - LONG.left - LONG.size
+    together = backend.engine.score(requests)
+    evaluated = backend.engine.evaluated
+    assert evaluated < 1.3 * len(requests[0].tokens), "one document is read once"
+    assert backend.engine.score(requests[1:2]) == together[1:2]
+    backend.close()
+    alone = OneAtATime(smollm2, monkeypatch, cells=2304, most=LONG.size)
+    request = requests[1]
+    logs = alone.token_logprobs(list(request.tokens), request.scored_from, blocked[1])
+    assert together[1][0] == pytest.approx(logs.tolist(), abs=1e-3)
