@@ -163,7 +163,7 @@ def chrf_scores(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     )
     below = _BETA**2 * precision + recall
     scores = 100 * (1 + _BETA**2) * precision * recall
-    return np.divide(scores, below, out=np.zeros_like(scores), where=below > 0)
+    return np.asarray(np.divide(scores, below, out=np.zeros_like(scores), where=below > 0))
 
 
 def bleu_scores(sums: NDArray[np.float64]) -> NDArray[np.float64]:
