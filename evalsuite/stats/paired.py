@@ -209,7 +209,7 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     from scipy.special import betainc
 
     discordant = only_first + only_second
-    if discordant == 0:
+    if abs(only_first - only_second) <= 1:
         return 1.0
     fewer = min(only_first, only_second)
     # The binomial chance of so few wins; scipy.stats calls the same, with checks that take twenty times as long.

@@ -194,9 +194,13 @@ def _prose(reply: str) -> list[tuple[str, str]]:
 @lru_cache(maxsize=8)
 def _restricted(candidates: frozenset[str]) -> Any:
     """Return the identifier for some languages alone, whose probabilities sum to 1 over them."""
+    import numpy as np
+
     # A shallow copy: the tables are shared, and what is restricted is bound anew.
     model = copy.copy(_model())
     model.set_languages(candidates)
+    # Rows are picked for each text, and are added in this precision in any case.
+    model.nb_ptc = np.ascontiguousarray(model.nb_ptc, dtype=np.float32)
     return model
 
 
