@@ -20,7 +20,7 @@ from evalsuite.stats.strata import stratified_weights
 __all__ = ["CategoryRow", "category_answers"]
 
 _MOST_KEPT = 4000
-"""Items up to which samples are kept as one number for each: 64 megabytes."""
+"""Items up to which samples are kept as one number for each: 32 megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +57,17 @@ class _Shared:
         self.calibration = lru_cache(maxsize=4)(self._calibration)
         self._samples = lru_cache(maxsize=2)(self._drawn)
 
-    def samples(self, right: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    def samples(self, right: NDArray[np.intp]) -> NDArray[np.float32] | None:
         """Return how much each item counts in bootstrap samples within categories; none for too many items to keep that."""
         return self._samples(right.tobytes()) if right.size <= _MOST_KEPT else None
 
     def _calibration(self, n: int) -> CalibrationDraws:
         return CalibrationDraws(n, self._run.rng("calibration", str(n)))
 
-    def _drawn(self, right: bytes) -> NDArray[np.float64]:
+    def _drawn(self, right: bytes) -> NDArray[np.float32]:
         places = np.frombuffer(right, dtype=np.intp)
-        return stratified_weights(
-            places, self._run.rng("confusion", digest(places.tolist())), RESAMPLES, collapse=False
-        )
+        rng = self._run.rng("confusion", digest(places.tolist()))
+        return stratified_weights(places, rng, RESAMPLES, collapse=False).astype(np.float32)
 
 
 def _row(run: Run, cell: CategoryCell, shared: _Shared) -> CategoryRow:

@@ -98,7 +98,8 @@ def _columns(task: Task) -> tuple[str, ...]:
 def _names(frame: pd.DataFrame) -> tuple[str, ...] | None:
     """Return the categories that all items offer; none where they are not the same for all."""
     # Items that offer the same share one tuple, so that most are told apart without a look at their texts.
-    offered: set[tuple[str, ...]] = set({id(choices): choices for choices in frame["choices"].array}.values())
+    every: list[tuple[str, ...]] = frame["choices"].to_numpy().tolist()
+    offered = set(dict(zip(map(id, every), every, strict=True)).values())
     names = next(iter(offered))
     return names if len(offered) == 1 and len(names) > 1 and len(set(names)) == len(names) else None
 

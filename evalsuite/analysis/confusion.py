@@ -15,6 +15,8 @@ __all__ = ["RESAMPLES", "CategoryCount", "Confusion", "Mistaken", "confusion_mat
 
 RESAMPLES = 2000
 """Bootstrap samples."""
+_DIGITS = 6
+"""Single precision moves a sample by some 1e-7: what differs by less than these digits is alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def confusion_of(
     right: NDArray[np.intp],
     picked: NDArray[np.intp],
     rng: np.random.Generator,
-    samples: NDArray[np.float64] | None = None,
+    samples: NDArray[np.floating] | None = None,
 ) -> Confusion:
     """Return the confusion of a cell's answers.
 
@@ -134,12 +136,12 @@ def confusion_of(
         matrix=tuple(tuple(int(count) for count in row) for row in matrix),
         macro_f1=drawn_interval(
             _macro_f1(own_hits, items, own_answers)[0],
-            _macro_f1(drawn_hits, items, drawn_answers),
+            np.round(_macro_f1(drawn_hits, items, drawn_answers), _DIGITS),
             n,
             level=1 - ALPHA,
         ),
         balanced_accuracy=drawn_interval(
-            _balanced(own_hits, items)[0], _balanced(drawn_hits, items), n, level=1 - ALPHA
+            _balanced(own_hits, items)[0], np.round(_balanced(drawn_hits, items), _DIGITS), n, level=1 - ALPHA
         ),
     )
 
@@ -154,11 +156,11 @@ def _drawn(matrix: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray[
 
 
 def _weighted(
-    right: NDArray[np.intp], picked: NDArray[np.intp], k: int, samples: NDArray[np.float64]
+    right: NDArray[np.intp], picked: NDArray[np.intp], k: int, samples: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the same from how much each item counts in each sample."""
-    answered = (picked[:, None] == np.arange(k)).astype(np.float64)
-    both = samples @ np.hstack([answered * (right == picked)[:, None], answered])
+    answered = (picked[:, None] == np.arange(k)).astype(samples.dtype)
+    both = (samples @ np.hstack([answered * (right == picked)[:, None], answered])).astype(np.float64)
     return both[:, :k], both[:, k:]
 
 

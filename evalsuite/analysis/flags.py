@@ -126,13 +126,15 @@ def items_needed(chance: float, languages: int) -> int | None:
         languages: Number of languages that are tested together.
     """
     import numpy as np
-    from scipy import stats
+    from scipy.special import betainc
 
     n = np.arange(1, _MOST_ITEMS + 1)
     share = min(2 * chance, (1 + chance) / 2)
     # A whole number of items that rounding left just below itself must not lose one.
     right = np.floor(share * n + 1e-9)
-    fails = np.flatnonzero(stats.binom.sf(right - 1, n, chance) * languages >= ALPHA)
+    fails = np.flatnonzero(
+        np.where(right > 0, betainc(np.maximum(right, 1), n - right + 1, chance), 1.0) * languages >= ALPHA
+    )
     # Counts are whole, so that p jumps up and down with n: what counts is the last item count that cannot tell.
     needed = int(n[fails[-1]]) + 1 if fails.size else 1
     return needed if needed <= _MOST_ITEMS else None
@@ -219,9 +221,9 @@ def _p_at_least(hits: int, n: int, share: float) -> float:
 
     Source: the upper tail of the binomial distribution; C. J. Clopper and E. S. Pearson (1934), Biometrika 26, 404-413.
     """
-    from scipy import stats
+    from scipy.special import betainc
 
-    return min(1.0, float(stats.binom.sf(hits - 1, n, share)))
+    return min(1.0, float(betainc(hits, n - hits + 1, share))) if hits > 0 else 1.0
 
 
 def _seen(row: ScoreRow) -> Seen:

@@ -130,11 +130,10 @@ def _joined(runs: Sequence[Paired | None]) -> Paired | None:
         return None
     there = {item: place for place, item in enumerate(second.ids)}
     here = np.array([place for place, item in enumerate(first.ids) if item in there], dtype=np.intp)
-    ids = tuple(first.ids[place] for place in here)
-    rows = np.array([there[item] for item in ids], dtype=np.intp)
+    rows = np.array([there[first.ids[place]] for place in here], dtype=np.intp)
     clusters = None if first.clusters is None else tuple(first.clusters[place] for place in here)
     return Paired(
-        ids=ids,
+        index=first.index[here],
         first=(first.first - first.second)[here],
         second=(second.first - second.second)[rows],
         clusters=clusters,

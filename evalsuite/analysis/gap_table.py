@@ -89,7 +89,7 @@ def comparisons(run: Run) -> tuple[ComparisonRow, ...]:
             frames = {m: f for m in run.models if (f := scored_items(run, m, task.name, form, SCORES)) is not None}
             for model, other in combinations(frames, 2):
                 paired = pair(frames[model], frames[other])
-                if paired is not None and paired.ids:
+                if paired is not None and paired.first.size:
                     rng = run.rng("paired", task.name, model, other, form.value)
                     found.append((task, form, model, other, paired.difference(rng)))
     corrected = holm([difference.p for *_, difference in found])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,9 @@ ITEM_COLUMNS = (
 `right` the place of the right one (NaN where there is none, or several), `answer_tokens` the sum over them; `cluster` is
 what the item shares with others, as text, none where the task names nothing of the kind."""
 
+_READ_AHEAD = 4
+"""Cells."""
+
 
 def read_items(folder: RunFolder, cells: Sequence[Cell], tasks: Mapping[str, Task]) -> pd.DataFrame:
     """Return a row for each stored item of the cells, with `ITEM_COLUMNS`, in the order of the cells.
@@ -47,8 +52,10 @@ def read_items(folder: RunFolder, cells: Sequence[Cell], tasks: Mapping[str, Tas
     found: list[dict[str, Any]] = [{}] * len(cells)
     # By task, since its items are alike whoever was asked: what they offer is looked at once.
     last = _Offered()
-    for i in sorted(range(len(cells)), key=lambda i: (cells[i].task, cells[i].prompt_form)):
-        found[i] = _columns(folder, cells[i], tasks[cells[i].task], last)
+    order = sorted(range(len(cells)), key=lambda i: (cells[i].task, cells[i].prompt_form))
+    ordered = [(cells[i], tasks[cells[i].task]) for i in order]
+    for i, (cell, task), table in zip(order, ordered, _stored(folder, ordered), strict=True):
+        found[i] = _columns(folder, cell, task, table, last)
     kept = [i for i, columns in enumerate(found) if len(columns["item_index"])]
     if not kept:
         return pd.DataFrame(columns=list(ITEM_COLUMNS))
@@ -135,9 +142,23 @@ class _Offered:
         return self._clusters
 
 
-def _columns(folder: RunFolder, cell: Cell, task: Task, last: _Offered) -> dict[str, Any]:
+def _stored(folder: RunFolder, cells: Sequence[tuple[Cell, Task]]) -> Iterator[pa.Table]:
+    """Yield what is stored of each cell. The next ones are read meanwhile, which takes no turn of the interpreter."""
+
+    def read(cell: Cell, task: Task) -> pa.Table:
+        return folder.table(cell, columns=(*_STORED, *((_DOC_HASH,) if task.cluster_column else ())))
+
+    with ThreadPoolExecutor(1) as pool:
+        coming: deque[Future[pa.Table]] = deque()
+        for cell, task in cells:
+            coming.append(pool.submit(read, cell, task))
+            if len(coming) > _READ_AHEAD:
+                yield coming.popleft().result()
+        yield from (one.result() for one in coming)
+
+
+def _columns(folder: RunFolder, cell: Cell, task: Task, table: pa.Table, last: _Offered) -> dict[str, Any]:
     """Return the columns of one cell that differ from item to item."""
-    table = folder.table(cell, columns=(*_STORED, *((_DOC_HASH,) if task.cluster_column else ())))
     stored = {name: table.column(name).combine_chunks() for name in table.column_names}
     n = len(table)
     offered = last.choices(stored["choices"], stored["target"])

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from evalsuite.analysis.category_cells import FAMILIES_OF_CATEGORIES, CategoryCell, category_cells
+from evalsuite.analysis.label_draws import LabelDraws
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ALPHA
 from evalsuite.records import PromptForm, digest
 from evalsuite.stats.intervals import Estimate
-from evalsuite.stats.strata import drawn_interval, stratified_weights
+from evalsuite.stats.strata import drawn_interval
 
 __all__ = ["ORDERS", "SIZES", "Added", "LabelSetRow", "Nested", "SetSize", "fewer_categories", "nested_sets"]
 
@@ -119,14 +120,15 @@ def fewer_categories(run: Run) -> tuple[LabelSetRow, ...]:
     """
 
     @lru_cache(maxsize=2)
-    def samples(right: bytes, categories: int) -> _Samples:
+    def draws(group: str, right: bytes, categories: int) -> tuple[NDArray[np.intp], LabelDraws]:
+        orders = run.rng("label_sets", group).permuted(np.tile(np.arange(categories), (ORDERS, 1)), axis=1)
         places = np.frombuffer(right, dtype=np.intp)
-        return _Samples.of(places, categories, run.rng("label_sets", digest(places.tolist())))
+        return orders, LabelDraws(places, orders, run.rng("label_sets", digest(places.tolist())))
 
     # As in `category_answers`: many small products.
     with threadpool_limits(limits=1, user_api="blas"):
         return tuple(
-            _row(run, cell, samples)
+            _row(cell, draws)
             for cell in category_cells(run, families=FAMILIES_OF_CATEGORIES)
             if len(cell.names) >= _LEAST_CATEGORIES
         )
@@ -148,13 +150,16 @@ def nested_sets(values: NDArray[np.float64], right: NDArray[np.intp], orders: ND
     # Small numbers and one category at a time: whole rows of memory are compared at once.
     places = np.argsort(orders, axis=1).astype(np.int16)
     lost_at = np.full((len(orders), n), k, dtype=np.int16)
+    came_in = np.empty_like(lost_at)
+    # To items that do not prefer it a category never comes in: a maximum is many times as fast as a choice.
+    least = np.ascontiguousarray(np.where(preferred, 0, k).T, dtype=np.int16)
     for category in range(k):
-        came_in = np.where(preferred[None, :, category], places[:, category, None], np.int16(k))
+        np.maximum(places[:, category, None], least[category], out=came_in)
         np.minimum(lost_at, came_in, out=lost_at)
     return Nested(enters=places[:, right], lost_at=lost_at)
 
 
-def _row(run: Run, cell: CategoryCell, samples: Callable[[bytes, int], _Samples]) -> LabelSetRow:
+def _row(cell: CategoryCell, draws: Callable[[str, bytes, int], tuple[NDArray[np.intp], LabelDraws]]) -> LabelSetRow:
     k = len(cell.names)
     reason = cell.reason
     if reason is None and cell.listed:
@@ -162,9 +167,9 @@ def _row(run: Run, cell: CategoryCell, samples: Callable[[bytes, int], _Samples]
     sizes: tuple[SetSize, ...] = ()
     added: tuple[Added, ...] = ()
     if reason is None:
-        orders = run.rng("label_sets", cell.group).permuted(np.tile(np.arange(k), (ORDERS, 1)), axis=1)
-        nested = nested_sets(cell.values, cell.right, orders)
-        means = _Means(nested, orders.argsort(axis=1), samples(cell.right.tobytes(), k))
+        orders, drawn = draws(cell.group, cell.right.tobytes(), k)
+        items = drawn.by_category
+        means = _Means(nested_sets(cell.values[items], cell.right[items], orders).lost_at, k, drawn)
         sizes = tuple(means.size(size) for size in sorted({*(s for s in SIZES if s < k), k}))
         added = tuple(means.added(size) for size in sorted({*(s for s in _ADDED_TO if s < k), k - 1}))
     return LabelSetRow(
@@ -191,43 +196,18 @@ class _Share:
     n: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Samples:
-    """Bootstrap samples of items within their category, and of orders.
-
-    Source of resampling both at once: A. B. Owen (2007), The pigeonhole bootstrap, Ann. Appl. Stat. 1, 386-411.
-    """
-
-    items: NDArray[np.float32]
-    """How much each item counts; samples × items."""
-    held: NDArray[np.float64]
-    """How much the items of each category count together; samples × categories."""
-    orders: NDArray[np.int64]
-    """How often each order was drawn; samples × orders."""
-
-    @classmethod
-    def of(cls, right: NDArray[np.intp], categories: int, rng: np.random.Generator) -> _Samples:
-        # A thousand samples of up to 400 items; of more, fewer do, since each costs more and says more.
-        resamples = min(1000, max(200, 400_000 // len(right)))
-        weights = stratified_weights(right, rng, resamples)
-        held = weights @ (right[:, None] == np.arange(categories))
-        orders = rng.multinomial(ORDERS, np.full(ORDERS, 1 / ORDERS), size=resamples)
-        return cls(weights.astype(np.float32), held, orders)
-
-
 class _Means:
     """Means over orders, with intervals from bootstrap samples."""
 
-    def __init__(self, nested: Nested, enters: NDArray[np.intp], samples: _Samples) -> None:
+    def __init__(self, lost_at: NDArray[np.int16], categories: int, draws: LabelDraws) -> None:
         """Take what is compared.
 
         Args:
-            nested: From which size on items are asked, and lost.
-            enters: Place of each category in each order; orders × categories.
-            samples: Of the same items, and of as many orders.
+            lost_at: From which size on items are lost; orders × items by category.
+            categories: Their number.
+            draws: Of the same items and orders.
         """
-        self._nested, self._enters, self._samples = nested, enters, samples
-        self._categories = enters.shape[1]
+        self._lost_at, self._categories, self._draws = lost_at, categories, draws
         self._shares: dict[tuple[int, int, int], _Share] = {}
 
     def size(self, size: int) -> SetSize:
@@ -268,27 +248,16 @@ class _Means:
         """
         key = (size, first, end)
         if key not in self._shares:
-            self._shares[key] = self._mean(self._nested.lost_at >= size, first, end)
+            self._shares[key] = self._mean(*key)
         return self._shares[key]
 
-    def _mean(self, kept: NDArray[np.bool_], first: int, end: int) -> _Share:
-        asked = (self._nested.enters >= first) & (self._nested.enters < end)
-        counts = asked.sum(axis=1)
-        known = counts > 0
-        if not known.any():
+    def _mean(self, size: int, first: int, end: int) -> _Share:
+        asked = self._draws.asked(size, first, end)
+        if not asked.places.size:
             return _Share(np.nan, np.empty(0), np.empty(0), 0)
-        hits = asked & kept
-        drawn = (self._samples.items @ hits[known].T.astype(np.float32)).astype(np.float64)
-        # What a sample holds of some categories does not depend on which of their items it holds.
-        inside = (self._enters[known] >= first) & (self._enters[known] < end)
-        held = self._samples.held @ inside.T.astype(np.float64)
-        # A sample may hold no item of an order's categories, where these have one item each: it then lacks that order.
-        weights = np.where(held > 0, self._samples.orders[:, known], 0.0)
-        with np.errstate(invalid="ignore"):
-            shares = np.divide(drawn, held, out=np.zeros_like(drawn), where=held > 0)
-            means = np.einsum("br,br->b", shares, weights) / weights.sum(axis=1)
-        by_order = hits[known].sum(axis=1) / counts[known]
-        return _Share(float(by_order.mean()), by_order, means, int(asked.any(axis=0).sum()))
+        hits, means = self._draws.hits(asked, self._lost_at[asked.places] >= size)
+        by_order = (hits / asked.counts)[asked.kind]
+        return _Share(float(by_order.mean()), by_order, means, asked.n)
 
 
 def _estimate(share: _Share, lacking: str = "no items") -> Estimate:

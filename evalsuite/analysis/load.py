@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,11 @@ class Run:
     @cached_property
     def scored(self) -> dict[str, pd.DataFrame | None]:
         """Kept for `paired_items.scored_items`: the scores of a cell by item id, which many pairs ask for."""
+        return {}
+
+    @cached_property
+    def indices(self) -> dict[bytes, pd.Index[Any]]:
+        """Kept for the same: one index for all cells that have scores of the same items."""
         return {}
 
     def numbers(self, result: CellResult | None, column: str) -> NDArray[np.float64] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,15 +43,21 @@ Side = tuple[Task, pd.DataFrame]
 """A task, and the items of one model that have a score."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Paired:
     """The items that two cells both have a score of, in the order of their ids."""
 
-    ids: tuple[str, ...]
+    index: pd.Index[Any]
+    """Their ids."""
     first: NDArray[np.float64]
     second: NDArray[np.float64]
     clusters: tuple[Hashable, ...] | None
     """What each item shares with others; none where items stand alone."""
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the items, as texts."""
+        return tuple(map(str, self.index.to_numpy(dtype=object).tolist()))
 
     def difference(self, rng: np.random.Generator) -> PairedDifference:
         """Return the first minus the second."""
@@ -106,8 +114,24 @@ def scored_items(
         return _scored(run, result, columns)
     # In a table of pairs each cell is asked for many times.
     if result.cell.id not in run.scored:
-        run.scored[result.cell.id] = _scored(run, result, SCORES)
+        run.scored[result.cell.id] = _scores(run, result)
     return run.scored[result.cell.id]
+
+
+def _scores(run: Run, result: CellResult) -> pd.DataFrame | None:
+    """Return the `SCORES` of a cell; cells with the same items share one index, by which `pair` knows them."""
+    ids, scores = run.ids(result), run.numbers(result, "score")
+    if ids is None or scores is None:
+        return None
+    order = _scored_order(ids, scores)
+    if not len(order):
+        return None
+    frame, key = run.frames[result.cell.id], ids[order].tobytes()
+    if key not in run.indices:
+        run.indices[key] = pd.Index(frame["item_id"].iloc[order])
+    index = run.indices[key]
+    clusters = pd.Series(frame["cluster"].to_numpy()[order], index=index, dtype=object)
+    return pd.DataFrame({"score": scores[order], "cluster": clusters}, index=index)
 
 
 def _scored(run: Run, result: CellResult, columns: Sequence[str] | None) -> pd.DataFrame | None:
@@ -116,11 +140,15 @@ def _scored(run: Run, result: CellResult, columns: Sequence[str] | None) -> pd.D
         return None
     frame = run.frames[result.cell.id]
     wanted = frame if columns is None else frame[["item_id", *columns]]
-    known = np.flatnonzero(~np.isnan(scores))
-    # Sorted, so that resamples do not depend on the order in which items were scored.
-    order = known[np.argsort(ids[known], kind="stable")]
+    order = _scored_order(ids, scores)
     in_order = len(order) == len(frame) and bool((np.diff(order) > 0).all())
     return (wanted if in_order else wanted.iloc[order]).set_index("item_id") if len(order) else None
+
+
+def _scored_order(ids: NDArray[np.intp], scores: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return where items with a score stand, sorted: resamples do not depend on the order in which items were scored."""
+    known = np.flatnonzero(~np.isnan(scores))
+    return np.asarray(known[np.argsort(ids[known], kind="stable")], dtype=np.intp)
 
 
 def pair(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
@@ -128,18 +156,17 @@ def pair(first: pd.DataFrame, second: pd.DataFrame) -> Paired | None:
 
     Items are taken by cluster where all of them name one; the clusters are those of the first.
     """
-    names, others = first.index.to_numpy(dtype=object), second.index.to_numpy(dtype=object)
-    here, there = first, second
+    index, here, there = first.index, first, second
     # The usual case, the same items in the order of their ids, needs no join, which takes ten times as long.
-    if not np.array_equal(names, others) or not (names[1:] > names[:-1]).all():
-        if first.index.has_duplicates or second.index.has_duplicates:
+    alike = index.is_(second.index) or index.equals(second.index)
+    if not alike or not index.is_monotonic_increasing or not index.is_unique:
+        if index.has_duplicates or second.index.has_duplicates:
             return None
-        ids = first.index.intersection(second.index).sort_values()
-        here, there = first.loc[ids], second.loc[ids]
-        names = ids.to_numpy(dtype=object)
+        index = index.intersection(second.index).sort_values()
+        here, there = first.loc[index], second.loc[index]
     clusters = usable_clusters(here["cluster"])
     return Paired(
-        ids=tuple(str(one) for one in names),
+        index=index,
         first=here["score"].to_numpy(dtype="float64"),
         second=there["score"].to_numpy(dtype="float64"),
         clusters=None if clusters is None else tuple(clusters),
@@ -184,7 +211,7 @@ def forms_difference(
     paired = pair(frames[0], frames[1])
     if paired is None:
         return "item ids are not unique, so items cannot be paired"
-    return paired.difference(run.rng(*key)) if paired.ids else "no items in common"
+    return paired.difference(run.rng(*key)) if paired.first.size else "no items in common"
 
 
 def language_sides(
@@ -296,5 +323,5 @@ def as_difference(
 
 def usable_clusters(clusters: pd.Series) -> list[str] | None:
     """Return the cluster of each item; none where one of them names no cluster, so that items are taken one by one."""
-    found = list(clusters)
+    found: list[str] = clusters.to_numpy(dtype=object).tolist()
     return found if found and all(c is not None for c in found) else None

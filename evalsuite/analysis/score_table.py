@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 import numpy as np
@@ -103,7 +102,7 @@ def _clusters(frame: pd.DataFrame) -> list[str] | None:
 
 
 def _is_binary(values: NDArray[np.float64]) -> bool:
-    return bool(values.size) and bool(np.isin(values, (0.0, 1.0)).all())
+    return bool(values.size) and bool(((values == 0) | (values == 1)).all())
 
 
 def _alternative(run: Run, result: CellResult | None, metric: str) -> Alternative:
@@ -126,30 +125,37 @@ def answer_spread(frame: pd.DataFrame | None) -> AnswerSpread | None:
     if not answered.size:
         return None
     places, right = prediction[answered].astype(np.intp), frame["right"].to_numpy()[answered]
-    choices = frame["choices"].to_numpy()[answered].tolist()
-    answer, alike = Counter(c[p] for c, p in zip(choices, places.tolist(), strict=True)).most_common(1)[0]
-    place, there = Counter(places.tolist()).most_common(1)[0]
+    choices: list[tuple[str, ...]] = frame["choices"].to_numpy()[answered].tolist()
+    answer, alike = Counter(_at(choices, places)).most_common(1)[0]
+    counts = np.bincount(places)
+    # Of places that are answered equally often the one that comes first, as `Counter` has it.
+    place = int(places[(counts[places] == counts.max()).argmax()])
     # Of most items one choice is right; only of the others is the target looked at again.
-    told: list[tuple[tuple[str, ...], tuple[int, ...]]] = [
-        (c, (int(r),)) for c, r in zip(choices, right.tolist(), strict=True) if not math.isnan(r)
-    ]
-    others = np.flatnonzero(np.isnan(right))
-    if others.size:
-        targets = frame["target"].iloc[answered[others]]
-        pairs = [
-            (choices[i], tuple(right_choices(t, choices[i]))) for i, t in zip(others.tolist(), targets, strict=True)
-        ]
-        told += [(c, several) for c, several in pairs if several]
+    one = ~np.isnan(right)
+    single = right[one].astype(np.intp)
+    told = int(single.size)
+    answer_hits = _at(choices if one.all() else [choices[i] for i in np.flatnonzero(one)], single).count(answer)
+    place_hits = int((single == place).sum())
+    others = np.flatnonzero(~one)
+    for i, target in zip(others.tolist(), frame["target"].iloc[answered[others]], strict=True):
+        several = right_choices(target, choices[i])
+        told += bool(several)
+        answer_hits += any(choices[i][r] == answer for r in several)
+        place_hits += place in several
     n = len(places)
     return AnswerSpread(
         n=n,
         answer=answer,
         answer_share=alike / n,
-        answer_right=sum(any(c[i] == answer for i in r) for c, r in told) / len(told) if told else None,
+        answer_right=answer_hits / told if told else None,
         place=place,
-        place_share=there / n,
-        place_right=sum(place in r for _, r in told) / len(told) if told else None,
+        place_share=int(counts[place]) / n,
+        place_right=place_hits / told if told else None,
     )
+
+
+def _at(choices: list[tuple[str, ...]], places: NDArray[np.intp]) -> list[str]:
+    return [offered[place] for offered, place in zip(choices, places.tolist(), strict=True)]
 
 
 def _reproduced(run: Run, result: CellResult | None, metric: str) -> int | None:

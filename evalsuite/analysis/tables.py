@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from evalsuite.analysis.beside import can_copy, made_beside
 from evalsuite.analysis.categories import CategoryRow, category_answers
 from evalsuite.analysis.flags import Flag, find_flags
 from evalsuite.analysis.gap_table import comparisons, gaps
@@ -57,6 +58,10 @@ __all__ = [
 ]
 
 
+_LARGE = 200_000
+"""Items from which on a second process gains more than it costs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """All tables of one run."""
@@ -86,30 +91,35 @@ class Tables:
 
 
 def analyse(run: Run) -> Tables:
-    """Return all tables of a run."""
-    rows = scores(run)
-    return Tables(
-        scores=rows,
-        gaps=gaps(run),
-        comparisons=comparisons(run),
-        tokens=token_tax(run),
-        failures=failures(run),
-        flags=find_flags(rows),
-        wordings=wordings(run),
-        orders=option_orders(run),
-        replies=written_answers(run),
-        translations=corpus_translations(run),
-        lengths=lengths(run),
-        depths=depths(run),
-        categories=category_answers(run),
-        label_sets=fewer_categories(run),
-        label_wordings=category_names(run),
-        quantisation=quantisation_deltas(run),
-        quantisation_languages=delta_of_deltas(run),
-        quantisation_tiers=tier_deltas(run),
-        trained=trained_scores(run),
-        parity=information_parity(run),
-    )
+    """Return all tables of a run, of a large one in two processes. The tables are the same in one."""
+    with made_beside(lambda: _heavy(run), copy=len(run.items) >= _LARGE and can_copy()) as heavy:
+        rows = scores(run)
+        light = Tables(
+            scores=rows,
+            gaps=gaps(run),
+            comparisons=comparisons(run),
+            tokens=token_tax(run),
+            failures=failures(run),
+            flags=find_flags(rows),
+            wordings=wordings(run),
+            orders=option_orders(run),
+            replies=written_answers(run),
+            lengths=lengths(run),
+            depths=depths(run),
+            label_wordings=category_names(run),
+            quantisation=quantisation_deltas(run),
+            quantisation_languages=delta_of_deltas(run),
+            quantisation_tiers=tier_deltas(run),
+            trained=trained_scores(run),
+            parity=information_parity(run),
+        )
+        categories, label_sets, translations = heavy()
+    return replace(light, categories=categories, label_sets=label_sets, translations=translations)
+
+
+def _heavy(run: Run) -> tuple[tuple[CategoryRow, ...], tuple[LabelSetRow, ...], tuple[TranslationRow, ...]]:
+    """Return the tables that take about half of the time: those with bootstrap samples of whole cells."""
+    return category_answers(run), fewer_categories(run), corpus_translations(run)
 
 
 def failures(run: Run) -> tuple[FailureRow, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,13 @@ from evalsuite.stats.clusters import cluster_sums, resampled_sums
 from evalsuite.stats.intervals import Estimate
 from evalsuite.store import RunFolder
 
-__all__ = ["TranslationRow", "corpus_translations"]
+__all__ = ["TranslationRow", "bleu_scores", "chrf_scores", "corpus_translations"]
 
 _FAMILY = "translation"
 _TOKENIZER = "13a"
 """sacrebleu's default, for a language that the run does not describe."""
 _WORD_ORDER = 2
+_BETA = 2
 _RESAMPLES = 2_000
 
 
@@ -93,8 +95,10 @@ def _row(run: Run, folder: RunFolder, task: Task, model: str, form: PromptForm) 
         if found and None not in found and len(set(found)) < len(found):
             clusters, documents = found, len(set(found))
         rng = run.rng("translation", model, task.name, form.value)
+        counted = _statistics(hypotheses, references, tokenizer)
         chrf, bleu = (
-            _estimate(metric, rows, clusters, rng) for metric, rows in _statistics(hypotheses, references, tokenizer)
+            _estimate(metric, scores, rows, clusters, rng)
+            for scores, (metric, rows) in zip((chrf_scores, bleu_scores), counted, strict=True)
         )
     except InputError as error:
         chrf = bleu = Estimate(None, None, None, 0, "", error.problem)
@@ -117,24 +121,79 @@ def _statistics(
     hypotheses: Sequence[str], references: Sequence[str], tokenizer: str
 ) -> list[tuple[Any, NDArray[np.float64]]]:
     """Return chrF++ and BLEU of sacrebleu, each with its counts of n-grams: one row per sentence."""
+    from evalsuite.texts.translation import segmenter
+
+    words = segmenter(tokenizer)
+    chrf, bleu = _metrics(tuple(references), tokenizer)
+    # sacrebleu has no public way to the counts that its own bootstrap uses.
+    counted = (
+        (chrf, chrf._extract_corpus_statistics([words(text) for text in hypotheses], None)),  # noqa: SLF001
+        (bleu, bleu._extract_corpus_statistics(hypotheses, None)),  # noqa: SLF001
+    )
+    return [(metric, np.array(rows, dtype=np.float64)) for metric, rows in counted]
+
+
+@lru_cache(maxsize=1)
+def _metrics(references: tuple[str, ...], tokenizer: str) -> tuple[Any, Any]:
+    """Return chrF++ and BLEU of sacrebleu, which have counted the references; they serve all models of a task."""
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
     from evalsuite.texts.translation import segmenter
 
-    bleu, chrf = BLEU(tokenize=tokenizer, force=True), CHRF(word_order=_WORD_ORDER)
     words = segmenter(tokenizer)
-    split = [[words(text) for text in side] for side in (hypotheses, references)]
-    # sacrebleu has no public way to the counts that its own bootstrap uses.
-    counted = (
-        (chrf, chrf._extract_corpus_statistics(split[0], [split[1]])),  # noqa: SLF001
-        (bleu, bleu._extract_corpus_statistics(hypotheses, [references])),  # noqa: SLF001
+    chrf = CHRF(word_order=_WORD_ORDER, references=[[words(text) for text in references]])
+    return chrf, BLEU(tokenize=tokenizer, force=True, references=[list(references)])
+
+
+def chrf_scores(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the chrF++ of each row of counts as sacrebleu has it with its defaults, 0 to 100.
+
+    Source: M. Popović (2017), WMT, 612-618: precision and recall are means over the orders of n-grams of which both sides
+    have some; recall counts beta² = 4 times.
+
+    Args:
+        sums: N-grams of the hypothesis, of the reference and of both, order after order.
+    """
+    ours, theirs, both = (sums[:, i::3] for i in range(3))
+    has = (ours > 0) & (theirs > 0)
+    orders = np.maximum(has.sum(axis=1), 1)
+    precision, recall = (
+        np.divide(both, side, out=np.zeros_like(both), where=has).sum(axis=1) / orders for side in (ours, theirs)
     )
-    return [(metric, np.array(rows, dtype=np.float64)) for metric, rows in counted]
+    below = _BETA**2 * precision + recall
+    scores = 100 * (1 + _BETA**2) * precision * recall
+    return np.asarray(np.divide(scores, below, out=np.zeros_like(scores), where=below > 0))
+
+
+def bleu_scores(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the BLEU of each row of counts as sacrebleu has it with its defaults, 0 to 100.
+
+    Sources: K. Papineni et al. (2002), ACL, 311-318; orders without a match are smoothed by method 3 of B. Chen and
+    C. Cherry (2014), WMT, 362-367: each halves what one match would give once more.
+
+    Args:
+        sums: Words of the hypothesis and of the reference, matches of each order, n-grams of each order.
+    """
+    ours, theirs = sums[:, 0], sums[:, 1]
+    matches, every = np.split(sums[:, 2:], 2, axis=1)
+    halvings = (matches == 0).cumsum(axis=1)
+    counted = np.where(matches > 0, matches, 0.5**halvings)
+    # Shorter than an order of n-grams is a score of 0, and so is one without any match.
+    scored = (every > 0).all(axis=1) & (matches > 0).any(axis=1)
+    logs = np.log(counted[scored] / every[scored]).mean(axis=1)
+    brevity = np.minimum(0.0, 1 - theirs[scored] / ours[scored])
+    scores = np.zeros(len(sums))
+    scores[scored] = 100 * np.exp(brevity + logs)
+    return scores
 
 
 def _estimate(
-    metric: Any, rows: NDArray[np.float64], clusters: Sequence[Hashable], rng: np.random.Generator
+    metric: Any,
+    scores: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    rows: NDArray[np.float64],
+    clusters: Sequence[Hashable],
+    rng: np.random.Generator,
 ) -> Estimate:
     # A corpus is scored by the sums of its sentences' counts, as sacrebleu does it.
     value = float(metric._compute_score_from_stats(rows.sum(axis=0).astype(int).tolist()).score)  # noqa: SLF001
@@ -142,13 +201,9 @@ def _estimate(
     method = "corpus bootstrap" if len(sums) == len(rows) else "corpus bootstrap of documents"
     if len(sums) < 2:
         return Estimate(value, None, None, len(rows), method, "one sentence or document has no interval")
-    drawn = [
-        metric._compute_score_from_stats(sample).score  # noqa: SLF001
-        for part in resampled_sums(sums, rng, _RESAMPLES)
-        # BLEU counts in whole numbers.
-        for sample in part.astype(int).tolist()
-    ]
-    if min(drawn) == max(drawn):
+    # As sacrebleu scores each sample, but all at once; up to rounding, which must not make a width.
+    drawn = np.round(np.concatenate([scores(part) for part in resampled_sums(sums, rng, _RESAMPLES)]), 9)
+    if drawn.min() == drawn.max():
         return Estimate(
             value, None, None, len(rows), method, "all samples score the same, so that they give no interval"
         )

@@ -46,6 +46,7 @@ class CalibrationDraws:
         self._n = n
         self._seed = int(rng.integers(2**63))
         self._kept = [*self._made()] if n * _RESAMPLES <= _KEPT_VALUES else None
+        self._edges: tuple[int, list[_Edges | None]] | None = None
 
     def errors(
         self,
@@ -68,16 +69,26 @@ class CalibrationDraws:
         if len(confidence) != self._n:
             raise ValueError(f"draws for {self._n} items cannot serve {len(confidence)}")
         samples, ideals = [], []
-        expected = confidence @ parts
-        for counts, chances in self._kept or self._made():
+        expected, bins = confidence @ parts, parts.shape[1]
+        known = self._known_edges(bins) if len(starts) == self._n else None
+        for i, (counts, chances) in enumerate(self._kept or self._made()):
             mass, sums = counts, counts * excess
             if len(starts) < self._n:
                 mass, sums = (np.add.reduceat(rows, starts, axis=1) for rows in (mass, sums))
-            samples.append(_binned(mass, sums, parts.shape[1]))
+            edges = known[i] if known else None
+            samples.append(_binned(mass, sums, bins) if edges is None else edges.error(sums))
             # Items stay the same here, so that bins do, and the excess of each is a sum.
             ideal = (chances < confidence).astype(np.float64) @ parts
             ideals.append(np.abs(ideal - expected).sum(axis=1) / self._n)
         return np.concatenate(samples), np.concatenate(ideals)
+
+    def _known_edges(self, bins: int) -> list[_Edges | None] | None:
+        """Return where bins end in the samples that are kept, which is the same for all sets without equal confidences."""
+        if self._kept is None:
+            return None
+        if self._edges is None or self._edges[0] != bins:
+            self._edges = bins, [_Edges.of(counts, bins) for counts, _ in self._kept]
+        return self._edges[1]
 
     def _made(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Yield how often each item is in each sample, and a chance for each item, for some samples at a time."""
@@ -221,19 +232,54 @@ class _Ranks:
         return np.asarray(np.repeat(shares, sizes, axis=0)[self.place], dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Edges:
+    """Where bins of equal mass end in some samples, row after row."""
+
+    starts: NDArray[np.intp]
+    """The value that each bin begins with; the one before lies across the edge."""
+    left: NDArray[np.float64]
+    """Part of the value across each inner edge that is beyond it; rows × (bins − 1)."""
+
+    @classmethod
+    def of(cls, mass: NDArray[np.float64], bins: int) -> _Edges | None:
+        """Return the edges; none where a bin lies within one value, or nothing is left after one."""
+        rows, width = mass.shape
+        at, left = _across(mass, bins)
+        inner = at.reshape(rows, bins - 1) + 1
+        starts = np.hstack([width * np.arange(rows)[:, None], inner]).ravel()
+        return cls(starts, left.reshape(rows, bins - 1)) if (np.diff(starts, append=mass.size) > 0).all() else None
+
+    def error(self, excess: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the same as `_binned`, without its running sums."""
+        rows, width = excess.shape
+        sums = np.add.reduceat(excess.ravel(), self.starts).reshape(rows, -1)
+        beyond = excess.ravel()[self.starts.reshape(rows, -1)[:, 1:] - 1] * self.left
+        sums[:, :-1] -= beyond
+        sums[:, 1:] += beyond
+        return np.asarray(np.abs(sums).sum(axis=1) / width, dtype=np.float64)
+
+
+def _across(mass: NDArray[np.float64], bins: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the value that lies across each inner edge of the bins, row after row, and its part that is beyond it."""
+    rows = len(mass)
+    n = float(mass[0].sum())
+    # Row after row as one running sum, in which each edge of a bin is one search.
+    reached = mass.ravel().cumsum()
+    edges = (np.arange(rows)[:, None] * n + np.linspace(0, n, bins + 1)[None, 1:-1]).ravel()
+    at = np.searchsorted(reached, edges)
+    return at, (reached[at] - edges) / mass.ravel()[at]
+
+
 def _binned(mass: NDArray[np.float64], excess: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     """Return the calibration error of each row from its sums by confidence: items, and right minus confidence.
 
     All rows have the same number of items.
     """
-    rows = len(mass)
-    n = float(mass[0].sum())
-    # Row after row as one running sum, in which each edge of a bin is one search.
-    reached, carried = mass.ravel().cumsum(), excess.cumsum(axis=1)
-    edges = np.arange(rows)[:, None] * n + np.linspace(0, n, bins + 1)[None, 1:-1]
-    at = np.searchsorted(reached, edges.ravel())
+    rows, n = len(mass), float(mass[0].sum())
+    at, left = _across(mass, bins)
+    carried = excess.cumsum(axis=1)
     # Within one confidence the running sum is a straight line, which spreads equal items over bins.
-    left = (reached[at] - edges.ravel()) / mass.ravel()[at]
     sums = (carried.ravel()[at] - left * excess.ravel()[at]).reshape(rows, bins - 1)
     whole = np.hstack([np.zeros((rows, 1)), sums, carried[:, -1:]])
     return np.asarray(np.abs(np.diff(whole, axis=1)).sum(axis=1) / n, dtype=np.float64)

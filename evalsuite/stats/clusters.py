@@ -31,9 +31,9 @@ class ClusterError:
 
     def quantile(self, level: float) -> float:
         """Return the two-sided quantile of Student's t; there are two clusters or more."""
-        from scipy import stats
+        from scipy.special import stdtrit
 
-        return float(stats.t.ppf((1 + level) / 2, self.df))
+        return float(stdtrit(self.df, (1 + level) / 2))
 
 
 def are_clustered(clusters: Sequence[Hashable] | None, n: int) -> bool:

@@ -309,14 +309,14 @@ def _largest_change(value: float | None, without: Mapping[str, float]) -> tuple[
 
 def _welch_p(total: float, parts: Sequence[_Compared]) -> float | None:
     """Return the p of a sum of independent differences; none where one has no standard error, or all have 0."""
-    from scipy import stats
+    from scipy.special import stdtr
 
     known = [(part.se, part.df) for part in parts if part.se is not None]
     variance = sum(se**2 for se, _ in known)
     if len(known) < len(parts) or variance == 0:
         return None
     df = variance**2 / sum(se**4 / df for se, df in known)
-    return 2 * float(stats.t.sf(abs(total) / math.sqrt(variance), df))
+    return 2 * float(stdtr(df, -abs(total) / math.sqrt(variance)))
 
 
 def _check_names(tasks: Sequence[TaskScores]) -> None:

@@ -80,7 +80,7 @@ def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Estimate:
     Raises:
         ValueError: `successes` is not between 0 and `n`, or `level` not between 0 and 1.
     """
-    from scipy import stats
+    from scipy.special import betaincinv
 
     method = "clopper-pearson"
     if not 0 <= successes <= n:
@@ -90,8 +90,8 @@ def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Estimate:
     if n == 0:
         return Estimate(None, None, None, 0, method, "no items")
     tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
-    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    low = float(betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
     return Estimate(successes / n, low, high, n, method)
 
 
@@ -114,7 +114,7 @@ def ratio_of_means(
     Raises:
         ValueError: The two differ in length.
     """
-    from scipy import stats
+    from scipy.special import stdtrit
 
     top, bottom = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
     method = "ratio"
@@ -131,7 +131,7 @@ def ratio_of_means(
         return Estimate(ratio, None, None, 1, method, "one item has no interval")
     residuals = top - ratio * bottom
     error = math.sqrt(float(residuals @ residuals) / (n * (n - 1))) / base
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * error
     return Estimate(ratio, ratio - half, ratio + half, n, method)
 
 
@@ -155,7 +155,7 @@ def geometric_ratio(
     Raises:
         ValueError: The two differ in length, or a number is not positive.
     """
-    from scipy import stats
+    from scipy.special import stdtrit
 
     top, bottom = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
     method = "geometric"
@@ -171,7 +171,7 @@ def geometric_ratio(
     if n < _LEAST_RATIOS:
         told = f"{n} item{'s' * (n > 1)}, {_LEAST_RATIOS} needed for an interval"
         return Estimate(ratio, None, None, n, method, told)
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * float(logs.std(ddof=1)) / math.sqrt(n)
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * float(logs.std(ddof=1)) / math.sqrt(n)
     return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half), n, method)
 
 

@@ -266,6 +266,7 @@ def items_for_width(share: float, half_width: float, level: float = 0.95) -> int
     return least_items(narrow)
 
 
+@lru_cache(maxsize=256)
 def _likely_counts(n: int, share: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the binomial counts that may occur, and how likely each is."""
     from scipy.special import gammaln, xlog1py, xlogy
@@ -298,7 +299,32 @@ def _mcnemar_limits(block: int, alpha: float) -> NDArray[np.float64]:
 def _rejected(block: int, share: float, alpha: float) -> NDArray[np.float64]:
     """Return how often McNemar's test rejects, for a block of counts that differ, where the first wins a share of them."""
     counts, most = np.arange(block * _BLOCK, (block + 1) * _BLOCK, dtype=np.float64), _mcnemar_limits(block, alpha)
-    return np.where(most >= 0, _at_most(most, counts, share) + _at_most(most, counts, 1 - share), 0.0)
+    first, ways = _ways(block, alpha)
+    found = np.zeros(_BLOCK)
+    if first == _BLOCK:
+        return found
+    if not 0 < share < 1:
+        return np.where(most >= 0, _at_most(most, counts, share) + _at_most(most, counts, 1 - share), 0.0)
+    counts, most = counts[first:], most[first:]
+    # Either side may be the one that won so few. With one more item that differs, the chance of at most so many wins loses
+    # that of so many and one more win, and gains that of one more where the limit rises: one incomplete beta is enough.
+    shares = np.array([[share], [1 - share]])
+    exactly = np.exp(ways + most * np.log(shares) + (counts - most) * np.log1p(-shares))
+    steps = np.diff(most) * exactly[:, 1:] - shares * exactly[:, :-1]
+    start = _at_most(most[:1], counts[:1], share) + _at_most(most[:1], counts[:1], 1 - share)
+    found[first:] = np.concatenate([start, start + steps.sum(axis=0).cumsum()])
+    return np.maximum(found, 0.0)
+
+
+@lru_cache(maxsize=2048)
+def _ways(block: int, alpha: float) -> tuple[int, NDArray[np.float64]]:
+    """Return from where on McNemar's test can reject in a block, and the logarithm of in how many ways the limit is met."""
+    from scipy.special import gammaln
+
+    most = _mcnemar_limits(block, alpha)
+    first = int((most < 0).sum())
+    counts, most = np.arange(block * _BLOCK + first, (block + 1) * _BLOCK, dtype=np.float64), most[first:]
+    return first, np.asarray(gammaln(counts + 1) - gammaln(most + 1) - gammaln(counts - most + 1))
 
 
 def _at_most(wins: NDArray[np.float64], counts: NDArray[np.float64], share: float) -> NDArray[np.float64]:

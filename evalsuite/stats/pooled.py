@@ -99,13 +99,13 @@ def _variance(groups: Sequence[GroupOfItems], count: int) -> tuple[float, float]
 
 def _half(variances: Sequence[tuple[float, float]], level: float) -> float:
     """Return half of the interval from independent variances and their degrees of freedom."""
-    from scipy import stats
+    from scipy.special import stdtrit
 
     whole = sum(variance for variance, _ in variances)
     if not whole > 0:
         return 0.0
     df = whole**2 / sum(variance**2 / freedom for variance, freedom in variances)
-    return float(stats.t.ppf((1 + level) / 2, df)) * math.sqrt(whole)
+    return float(stdtrit(df, (1 + level) / 2)) * math.sqrt(whole)
 
 
 def _added(groups: Sequence[GroupOfItems], count: int, *, centred: bool) -> NDArray[np.float64]:

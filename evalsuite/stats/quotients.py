@@ -88,7 +88,7 @@ def ratio_of(
         n: Number of items to name in the estimate.
         level: Coverage of the interval.
     """
-    from scipy import stats
+    from scipy.special import stdtrit
 
     parts = (*numerators, *denominators)
     value = math.prod(p.value for p in numerators) / math.prod(p.value for p in denominators)
@@ -100,5 +100,5 @@ def ratio_of(
     if variance == 0:
         return Estimate(value, value, value, n, _METHOD)
     df = variance**2 / sum(square**2 / freedom for square, freedom in squares)
-    factor = math.exp(float(stats.t.ppf((1 + level) / 2, df)) * math.sqrt(variance))
+    factor = math.exp(float(stdtrit(df, (1 + level) / 2)) * math.sqrt(variance))
     return Estimate(value, value / factor, value * factor, n, _METHOD)

@@ -87,12 +87,12 @@ def repeated(scores: NDArray[np.float64], rng: np.random.Generator, *, draws: in
 
 
 def _cochran(moving: NDArray[np.float64]) -> float:
-    from scipy import stats
+    from scipy.special import chdtrc
 
     k = moving.shape[1]
     columns, rows = moving.sum(axis=0), moving.sum(axis=1)
     q = (k - 1) * (k * (columns**2).sum() - columns.sum() ** 2) / (k * rows.sum() - (rows**2).sum())
-    return float(stats.chi2.sf(q, k - 1))
+    return float(chdtrc(k - 1, q))
 
 
 def _permutation(observed: NDArray[np.float64], drawn: NDArray[np.float64]) -> float:

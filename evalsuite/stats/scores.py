@@ -64,7 +64,7 @@ def mean_skewed(values: ArrayLike, *, level: float = 0.95) -> Estimate:
     Raises:
         ValueError: `level` is not between 0 and 1.
     """
-    from scipy import stats
+    from scipy.special import stdtrit
 
     if not 0 < level < 1:
         raise ValueError(f"level {level} is not between 0 and 1")
@@ -81,7 +81,7 @@ def mean_skewed(values: ArrayLike, *, level: float = 0.95) -> Estimate:
         reason = "all items score the same, so that the interval has no width"
         return Estimate(mean, None, None, n, method, reason)
     skew = float(((data - mean) ** 3).mean()) / deviation**3
-    quantile = float(stats.t.ppf((1 + level) / 2, n - 1))
+    quantile = float(stdtrit(n - 1, (1 + level) / 2))
     ends = (mean - _unskewed(sign * quantile, skew, n) * deviation / math.sqrt(n) for sign in (1, -1))
     low, high = ends
     return Estimate(mean, low, high, n, method)

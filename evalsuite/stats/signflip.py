@@ -66,11 +66,21 @@ def sign_flip_p(
 def _whole_p(d: NDArray[np.intp], observed: int) -> float:
     """Return the exact p of whole differences, from the distribution of the sum of those that are positive."""
     total = int(d.sum())
-    chance = np.zeros(total + 1)
-    chance[0] = 1.0
-    for size in d:
-        moved = np.zeros_like(chance)
-        moved[size:] = chance[: total + 1 - size]
-        chance = (chance + moved) / 2
+    chance = np.ones(1)
+    for size, times in zip(*np.unique(d, return_counts=True), strict=True):
+        # Of so many of one size any number may be positive: half of them each time.
+        several = np.zeros(size * times + 1)
+        several[::size] = _binomial(int(times))
+        chance = np.convolve(chance, several)
     far = np.abs(2 * np.arange(total + 1) - total) >= observed
-    return min(1.0, float(chance[far].sum()))
+    # Where every sum is as far, rounding must not say less.
+    return 1.0 if far.all() else min(1.0, float(chance[far].sum()))
+
+
+def _binomial(n: int) -> NDArray[np.float64]:
+    """Return how likely each number of heads of `n` fair coins is: those of half as many, twice, and of one more."""
+    if n == 0:
+        return np.ones(1)
+    half = _binomial(n // 2)
+    whole = np.convolve(half, half)
+    return np.convolve(whole, [0.5, 0.5]) if n % 2 else whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import re
 from collections.abc import Iterable, Sequence
@@ -111,9 +112,9 @@ def identify(
             f"languages: {', '.join(map(repr, unknown)) or 'none given'}: not known to the language identifier",
             fix=f"use codes among {', '.join(sorted(c for c in known if len(c) == 2))}",
         )
-    candidates = frozenset((*languages, *_NEIGHBOURS))
+    among = _restricted(frozenset((*languages, *_NEIGHBOURS)))
     asked = frozenset(languages)
-    return [_one(model, text, candidates, asked, (min_probability, min_evidence)) for text in texts]
+    return [_one(among, text, asked, (min_probability, min_evidence)) for text in texts]
 
 
 def fidelity(reply: str, wanted: str, languages: Sequence[str]) -> Fidelity:
@@ -161,16 +162,11 @@ def _verdict(hit: Identified, wanted: str) -> Verdict:
     return Verdict.RIGHT if hit.code == wanted else Verdict.WRONG
 
 
-def _one(
-    model: Any, text: str, candidates: frozenset[str], asked: frozenset[str], limits: tuple[float, int]
-) -> Identified:
+def _one(model: Any, text: str, asked: frozenset[str], limits: tuple[float, int]) -> Identified:
     text = " ".join(clean(text).split())
     if evidence(text) < max(1, limits[1]):
         return Identified(None, 0.0)
-    scores = [(code, score) for code, score in model.rank(text) if code in candidates]
-    code, score = scores[0]
-    total = sum(value for _, value in scores)
-    probability = score / total if total > 0 else 0.0
+    code, probability = model.classify(text)
     if probability < limits[0]:
         return Identified(None, probability)
     return Identified(code if code in asked else OTHER, probability)
@@ -188,11 +184,24 @@ def _prose(reply: str) -> list[tuple[str, str]]:
         prose = "" if fence or fenced else _CODE.sub(" ", line)
         unquoted = _QUOTE.sub(" ", prose)
         prose = unquoted if evidence(unquoted) >= MIN_EVIDENCE else prose
-        marks = [c for c in prose if not c.isspace()]
-        if 2 * sum(c.isalpha() for c in marks) < len(marks):
+        marks = "".join(prose.split())
+        if 2 * sum(map(str.isalpha, marks)) < len(marks):
             prose = ""
         lines.append((line, prose))
     return lines
+
+
+@lru_cache(maxsize=8)
+def _restricted(candidates: frozenset[str]) -> Any:
+    """Return the identifier for some languages alone, whose probabilities sum to 1 over them."""
+    import numpy as np
+
+    # A shallow copy: the tables are shared, and what is restricted is bound anew.
+    model = copy.copy(_model())
+    model.set_languages(candidates)
+    # Rows are picked for each text, and are added in this precision in any case.
+    model.nb_ptc = np.ascontiguousarray(model.nb_ptc, dtype=np.float32)
+    return model
 
 
 @lru_cache(maxsize=1)

@@ -73,15 +73,15 @@ def _period(text: str) -> Loop | None:
     """Return the loop of the shortest period at the end of `text`."""
     size = len(text)
     back = text[::-1]
-    weights = [2 if _dense(c) else 1 for c in back]
-    heavy = sum(weights)
+    weights: list[int] = []
     reach = _z(back, size // _MIN_REPEATS + 1)
     for unit in range(1, size // _MIN_REPEATS + 1):
         covered = unit + reach[unit]
         if covered < _MIN_REPEATS * unit or covered < _MIN_SHARE * size:
             continue
         # The share is of weighted characters, so that a remark in another script before the loop counts fairly.
-        weight = sum(weights[:covered])
+        weights = weights or [2 if _dense(c) else 1 for c in back]
+        weight, heavy = sum(weights[:covered]), sum(weights)
         if weight >= _MIN_WEIGHT and weight >= _MIN_SHARE * heavy:
             return Loop(text[size - unit :], covered / unit, weight / heavy)
     return None

@@ -9,8 +9,10 @@ import pytest
 
 from evalsuite.analysis import Run, fewer_categories, load_run
 from evalsuite.analysis.category_cells import category_cells
+from evalsuite.analysis.label_draws import LabelDraws
 from evalsuite.analysis.label_sets import ORDERS, LabelSetRow, nested_sets
 from evalsuite.records import Cell, PromptForm, Record
+from evalsuite.stats.strata import stratified_weights
 from evalsuite.store import RunFolder
 from tests.synthetic_labels import Labels, build_labels, names_of
 
@@ -80,6 +82,30 @@ def test_all_categories_are_the_cell_itself(labelled: Run) -> None:
         assert last.low is not None
         assert last.high is not None
         assert (last.high - last.low) / 2 == pytest.approx(1.96 * error, rel=0.12)
+
+
+@pytest.mark.parametrize(("size", "first", "end"), [(2, 0, 2), (5, 0, 4), (9, 0, 9), (5, 4, 5)])
+def test_samples_of_a_share_are_those_of_a_loop(size: int, first: int, end: int) -> None:
+    rng = np.random.default_rng(8)
+    # Nine categories: two have one item each and one has none.
+    right = rng.permutation(np.repeat(np.arange(8), [9, 1, 4, 7, 1, 5, 6, 3]))
+    orders = rng.permuted(np.tile(np.arange(9), (40, 1)), axis=1)
+    lost_at = nested_sets(rng.normal(size=(36, 9)), right, orders).lost_at
+    draws = LabelDraws(right, orders, np.random.default_rng(2))
+    asked = draws.asked(size, first, end)
+    hits, means = draws.hits(asked, lost_at[:, draws.by_category][asked.places] >= size)
+
+    again = np.random.default_rng(2)
+    weights = stratified_weights(right, again, draws.resamples)
+    often = again.multinomial(40, np.full(40, 1 / 40), size=draws.resamples)
+    inside = [np.isin(right, order[first:end]) for order in orders]
+    known = [i for i in range(40) if inside[i].any()]
+    assert hits[asked.kind].tolist() == [int((inside[i] & (lost_at[i] >= size)).sum()) for i in known]
+    for b in range(0, draws.resamples, 50):
+        held = {i: weights[b, inside[i]].sum() for i in known}
+        shares = {i: weights[b, inside[i] & (lost_at[i] >= size)].sum() / held[i] for i in known if held[i]}
+        golden = sum(often[b, i] * share for i, share in shares.items()) / sum(often[b, i] for i in shares)
+        assert means[b] == pytest.approx(golden, abs=1e-6)
 
 
 def test_sub_sets_are_nested_and_ties_go_to_the_first() -> None:

@@ -10,7 +10,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from evalsuite.analysis import Run, corpus_translations, load_run
-from evalsuite.analysis.translations import _statistics
+from evalsuite.analysis.translations import _statistics, bleu_scores, chrf_scores
 from evalsuite.errors import InputError
 from evalsuite.records import PromptForm
 from evalsuite.store import RunFolder
@@ -52,6 +52,23 @@ def test_sums_of_the_sentences_give_the_corpus_scores(varied: Run, code: str) ->
         for metric, rows in _statistics(*texts, "13a" if code == "es" else "ja-mecab")
     ]
     assert found == pytest.approx([row.chrf.value, row.bleu.value])
+
+
+def test_many_corpora_score_at_once_as_sacrebleu_scores_each() -> None:
+    rng = np.random.default_rng(4)
+    chrf, bleu = CHRF(word_order=2), BLEU()
+    for most in (1, 3, 60):
+        both = rng.integers(0, most, (300, 8))
+        sides = [both + rng.integers(0, most, (300, 8)) for _ in range(2)]
+        rows = np.stack([*sides, both], axis=2).reshape(300, 24)
+        golden = [chrf._compute_score_from_stats(row).score for row in rows.tolist()]
+        assert chrf_scores(rows.astype(float)) == pytest.approx(golden, abs=1e-9)
+        matches, words = rng.integers(0, most, (300, 4)), rng.integers(0, 3 * most, (300, 2))
+        rows = np.hstack([words, matches, matches + rng.integers(0, most, (300, 4))])
+        # Without words there are no n-grams.
+        rows[rows[:, 0] == 0, 2:] = 0
+        golden = [bleu._compute_score_from_stats(row).score for row in rows.tolist()]
+        assert bleu_scores(rows.astype(float)) == pytest.approx(golden, abs=1e-9)
 
 
 def test_the_interval_is_that_of_sacrebleus_bootstrap(tmp_path: Path) -> None:

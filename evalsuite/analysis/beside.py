@@ -1,0 +1,76 @@
+"""A second process for the tables of a large run: a copy of this one makes some while this one makes the others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import TypeVar
+
+from evalsuite.machine import usable_cores
+
+__all__ = ["can_copy", "made_beside"]
+
+Made = TypeVar("Made")
+
+
+def can_copy() -> bool:
+    """Tell whether a copy of this process can work beside it: there is a core for it, and no thread that it would lack.
+
+    A copy has one thread. What another thread held when it was made, such as a lock of a notebook's kernel, is never let go.
+    """
+    forks = "fork" in multiprocessing.get_all_start_methods()
+    return forks and usable_cores().count > 1 and threading.active_count() == 1
+
+
+@contextmanager
+def made_beside(make: Callable[[], Made], *, copy: bool) -> Iterator[Callable[[], Made]]:
+    """Begin with `make` in a copy of this process; yield a function that waits for what it makes.
+
+    The copy shares the memory of this process as long as neither writes to it. Where it dies (out of memory, say), the
+    work is done here.
+
+    Args:
+        make: What to do; its result goes through a pipe.
+        copy: Whether to; else the work is done here when the result is asked for.
+
+    Raises:
+        Exception: What `make` raised, when its result is asked for.
+    """
+    if not copy:
+        yield make
+        return
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(make, sender), daemon=True)
+    with warnings.catch_warnings():
+        # Newer versions of Python warn of any thread. Those that are left here are of libraries that expect copies.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process.start()
+    sender.close()
+
+    def result() -> Made:
+        try:
+            made: Made | Exception = receiver.recv()
+        except EOFError:
+            return make()
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    try:
+        yield result
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
+
+
+def _send(make: Callable[[], object], sender: Connection) -> None:
+    try:
+        sender.send(make())
+    except Exception as error:  # noqa: BLE001  # whatever it is, the one who waits must be told
+        sender.send(error)
