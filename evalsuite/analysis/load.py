@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from evalsuite.analysis.items import ITEM_COLUMNS, clusters_of, read_items, spans_of
 from evalsuite.analysis.metrics import RAW_METRICS
 from evalsuite.analysis.profiles import Profile, load_profiles
+from evalsuite.analysis.uncollected import uncollected
 from evalsuite.errors import StoreError
 from evalsuite.profile_store import ProfileFolder
 from evalsuite.records import (
@@ -186,6 +187,7 @@ class Run:
         return {(r.cell.model, r.cell.task, r.cell.prompt_form): r for r in self.results}
 
 
+@uncollected()
 def load_run(path: str | Path) -> Run:
     """Read a run folder.
 

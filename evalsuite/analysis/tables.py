@@ -29,6 +29,7 @@ from evalsuite.analysis.sensitivity import WordingRow, wordings
 from evalsuite.analysis.token_table import token_tax
 from evalsuite.analysis.trained import trained_scores
 from evalsuite.analysis.translations import TranslationRow, corpus_translations
+from evalsuite.analysis.uncollected import uncollected
 from evalsuite.profile_plan import PROFILE_TASK
 from evalsuite.records import CellStatus, ProfileFacts
 
@@ -90,6 +91,7 @@ class Tables:
     """Texts that are read and not answered, which are in no other table."""
 
 
+@uncollected()
 def analyse(run: Run) -> Tables:
     """Return all tables of a run, of a large one in two processes. The tables are the same in one."""
     with made_beside(lambda: _heavy(run), copy=len(run.items) >= _LARGE and can_copy()) as heavy:
