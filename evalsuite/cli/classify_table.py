@@ -144,6 +144,7 @@ def _times(row: LatencyRow) -> dict[str, Any]:
         "model": row.model,
         "language": row.language,
         "n": row.n,
+        "apart": row.apart,
         "median_s": _estimate(row.total.median),
         "p95_s": _estimate(row.total.p95),
         "disturbed": row.flagged,

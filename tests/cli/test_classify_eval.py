@@ -240,7 +240,9 @@ def test_the_users_own_messages_are_timed_one_by_one(tmp_path):
     (profile,) = run.profiles
     for code, messages in (("es", 3), ("eu", 12)):
         asked = [request for request in profile.requests if request.language == code]
-        assert len(asked) == times[code]["n"] == 24
+        # Two rounds; where other work disturbed one of them, its requests are kept apart.
+        assert len(asked) == times[code]["n"] + times[code]["apart"] == 24
+        assert times[code]["n"] in {12, 24}
         assert len({request.id for request in asked}) == messages
         assert {request.kind for request in asked} == {Kind.CLASSIFICATION}
         # The engine writes one of the user's categories.
