@@ -19,6 +19,7 @@ from evalsuite.backends.packing import ScoreRequest
 from evalsuite.catalog.data import DataFinder
 from evalsuite.catalog.load import load_catalog
 from evalsuite.harness import build_task
+from evalsuite.machine import usable_cores
 from evalsuite.plan import sample
 from evalsuite.records import PromptForm
 
@@ -68,9 +69,12 @@ class OneAtATime:
         params.use_extra_bufts = False
         monkeypatch.setattr(llama_cpp.llama_cpp, "llama_model_default_params", lambda: params)
         # Flash attention as in the engine: the order of summation is part of what is compared.
+        # By default it takes a thread for each core of the machine, more than this process may have.
+        threads = usable_cores().count
         self._llm = llama_cpp.Llama(
-            str(path), n_ctx=cells, n_batch=most, n_ubatch=most, logits_all=True, flash_attn=True, verbose=False
-        )
+            str(path), n_ctx=cells, n_batch=most, n_ubatch=most, n_threads=threads, n_threads_batch=threads,
+            logits_all=True, flash_attn=True, verbose=False,
+        )  # fmt: skip
 
     def token_logprobs(self, tokens: list[int], start: int, blocked: int = 0) -> np.ndarray:
         self._llm.reset()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
@@ -10,11 +9,6 @@ from nbformat.v4 import new_notebook
 
 import evalsuite
 from tools.run_notebooks import NOTEBOOKS, execute, faults, texts_of
-
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("EVALSUITE_TEST_NOTEBOOKS"),
-    reason="executing all notebooks takes 4 to 8 minutes: set EVALSUITE_TEST_NOTEBOOKS=1",
-)
 
 VERDICTS = {"behind", "ahead", "within margin", "inconclusive"}
 
