@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,7 @@ from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.quantisations import types_text
 from evalsuite.errors import StoreError
+from evalsuite.report.chapters import chapters_of
 from evalsuite.report.device import Shown, build_device
 from evalsuite.report.labels import build_labels
 from evalsuite.report.lengths import build_lengths
@@ -95,18 +98,32 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
     asked_items = answered or not (run.profiles or parity)
     device = build_device(run, device_tables(run), names, text)
     spot = _spot(run, text)
+    labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
+    lengths = build_lengths(run, tables, names, text)
+    quantisation = build_quantisation(run, tables, names, text)
+    script = _joined(folder / "script", "js")
+    always = ("summary", "ran", "failures", "provenance", *labels.sections, *variants.sections)
+    given = {
+        **dict.fromkeys(("accuracy", "gap", "tokens", "method"), asked_items),
+        "lengths": lengths,
+        "quantisation": quantisation,
+        "parity": parity,
+        "device": device,
+        "spot": spot,
+    }
     return {
         "t": text,
+        "chapters": chapters_of({*always, *(part for part, found in given.items() if found)}),
         "run": run,
         "manifest": run.manifest,
         "tables": tables,
         "names": names,
         "show": Panels(text, names, tables.scores),
         "sections": build_sections(run, tables, names, text),
-        "variants": build_variants(run, tables, names, text),
-        "labels": build_labels(run, tables, names, text),
-        "lengths": build_lengths(run, tables, names, text),
-        "quantisation": build_quantisation(run, tables, names, text),
+        "variants": variants,
+        "labels": labels,
+        "lengths": lengths,
+        "quantisation": quantisation,
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
             *(parity.sentences if parity else ()),
@@ -131,11 +148,18 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "made_text": partial(made_text, text),
         "types_text": types_text,
         "data_text": data_text,
-        # Our own file, not data: escaping it would break its selectors.
-        "style": Markup((folder / "style.css").read_text(encoding="utf-8")),  # noqa: S704
+        "style": _joined(folder / "style", "css"),
+        "script": script,
+        "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        "title": run.manifest.sweep.title or run.manifest.sweep.name,
         "version": __version__,
         "folder": run.path.resolve().name,
     }
+
+
+def _joined(folder: Path, kind: str) -> Markup:
+    """Return the files of a folder, in the order of their names. They are our own: escaping would break them."""
+    return Markup("\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob(f"*.{kind}"))))  # noqa: S704
 
 
 def _spot(run: Run, text: Text) -> SpotSection | None:

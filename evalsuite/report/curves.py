@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalsuite.report.figures import DRAWING, MARKERS, series_class
-from evalsuite.report.svg import inline_svg
+from markupsafe import Markup
+
+from evalsuite.report.drawing import FigureText, Palette, draw_figure
+from evalsuite.report.figures import MARKERS, series_class
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["Curve", "CurvePanel", "Point", "draw_curves"]
 
-# Stand-ins that matplotlib draws with; `inline_svg` puts the style sheet's variables in their place.
-_INK, _MUTED, _GRID, _SURFACE = "#010101", "#020202", "#030303", "#040404"
-_SERIES = tuple(f"#1000{i:02x}" for i in range(len(MARKERS)))
-_THEME = {
-    _INK: "var(--ink)",
-    _MUTED: "var(--muted)",
-    _GRID: "var(--grid)",
-    _SURFACE: "var(--surface)",
-    **{colour: f"var(--series-{i + 1})" for i, colour in enumerate(_SERIES)},
-}
 _WIDTH, _HEIGHT = 440.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 18.0, 14.0, 50.0
 _ASIDE = 3.0
@@ -68,28 +60,28 @@ class CurvePanel:
     tick: Callable[[float], str]
 
 
-def draw_curves(panel: CurvePanel) -> str:
+def draw_curves(panel: CurvePanel) -> Markup:
     """Return a panel as an inline SVG element; the same panel always gives the same text."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
 
-    with mpl.rc_context(DRAWING):
-        figure = Figure(figsize=(_WIDTH / 72, _HEIGHT / 72), facecolor="none")
-        FigureCanvasSVG(figure)
+    def paint(figure: Figure, palette: Palette) -> None:
         width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
         axes = figure.add_axes((_LEFT / _WIDTH, _BOTTOM / _HEIGHT, width / _WIDTH, height / _HEIGHT))
         axes.set_facecolor("none")
-        _frame(axes, panel)
-        _chance(axes, panel)
+        _frame(axes, panel, palette)
+        _chance(axes, panel, palette)
         for i, curve in enumerate(panel.curves):
-            _curve(axes, curve, _ASIDE * (i - (len(panel.curves) - 1) / 2))
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return inline_svg(out.getvalue(), prefix=panel.id, title=panel.title, description=panel.description, colours=_THEME)
+            _curve(axes, curve, _ASIDE * (i - (len(panel.curves) - 1) / 2), palette)
+
+    return draw_figure(
+        FigureText(panel.id, panel.title, panel.description),
+        (_WIDTH, _HEIGHT),
+        paint,
+        columns=("x", "series", "value", "low", "high"),
+        rows=[(p.x, c.series + 1, p.value, p.low, p.high) for c in panel.curves for p in c.points],
+    )
 
 
-def _frame(axes: Axes, panel: CurvePanel) -> None:
+def _frame(axes: Axes, panel: CurvePanel, palette: Palette) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
     axes.set_xscale("log", base=2)
@@ -97,36 +89,36 @@ def _frame(axes: Axes, panel: CurvePanel) -> None:
     axes.set_ylim(0, panel.top)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_GRID)
+    axes.spines["bottom"].set_color(palette.grid)
     axes.xaxis.set_major_locator(FixedLocator(list(panel.ticks)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.tick(value)))
-    axes.tick_params(length=0, pad=6, labelsize=12.5, labelcolor=_MUTED)
-    axes.grid(visible=True, axis="y", color=_GRID, linewidth=0.8)
+    axes.tick_params(length=0, pad=6, labelsize=12.5, labelcolor=palette.muted)
+    axes.grid(visible=True, axis="y", color=palette.grid, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.set_xlabel(panel.x_axis, fontsize=12.5, color=_MUTED, labelpad=5)
+    axes.set_xlabel(panel.x_axis, fontsize=12.5, color=palette.muted, labelpad=5)
 
 
-def _chance(axes: Axes, panel: CurvePanel) -> None:
+def _chance(axes: Axes, panel: CurvePanel, palette: Palette) -> None:
     if not panel.chance:
         return
     xs, ys = zip(*panel.chance, strict=True)
-    axes.plot(xs, ys, color=_INK, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
+    axes.plot(xs, ys, color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
     # Above its second point: from there on the curve is flat enough not to cross the text.
     at = min(1, len(xs) - 1)
     shift = (8, 3)
     axes.annotate(
-        panel.chance_label, (xs[at], ys[at]), xytext=shift, textcoords="offset points", fontsize=11.5, color=_INK
+        panel.chance_label, (xs[at], ys[at]), xytext=shift, textcoords="offset points", fontsize=11.5, color=palette.ink
     )
 
 
-def _curve(axes: Axes, curve: Curve, aside: float) -> None:
+def _curve(axes: Axes, curve: Curve, aside: float, palette: Palette) -> None:
     from matplotlib.transforms import ScaledTranslation
 
     place = series_class(curve.series) - 1
-    colour = _SERIES[place]
+    colour = palette.series[place]
     # Past seven series the colours repeat; the shift gives the repeated colour another shape.
     marker = MARKERS[(curve.series + curve.series // len(MARKERS)) % len(MARKERS)]
     where = axes.transData + ScaledTranslation(aside / 72, 0, axes.figure.dpi_scale_trans)

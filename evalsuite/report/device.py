@@ -159,8 +159,7 @@ class _Builder:
             id=ident,
             title=title,
             caption=self._caption(kind, title),
-            # Safe to mark: every text in it went through the XML writer.
-            figure=Markup(draw(self._panel(ident, title, codes, rows))),  # noqa: S704
+            figure=draw(self._panel(ident, title, codes, rows)),
             tails=any(row.total.p95.value is not None for row in rows),
             languages=tuple(
                 (
@@ -186,6 +185,7 @@ class _Builder:
                 row.total.median.high,
                 filled=not row.flagged,
                 text=self._shown.seconds(row.total.median.value),
+                key=self._names.key(row),
             )
             for row in rows
             if row.total.median.value is not None
@@ -194,7 +194,7 @@ class _Builder:
         # Two ticks must not read the same: steps are at least a quarter of a power of ten below the longest bar.
         digits = max(0, 1 + math.ceil(-math.log10(top)))
         said = "; ".join(
-            f"{self._names.language(row.language).english}, {self._names.model(row.model)}: "
+            f"{self._names.language(row.language).shown}, {self._names.model(row.model)}: "
             f"{self._shown.seconds(row.total.median.value)}"
             for row in rows
         )
@@ -215,7 +215,7 @@ class _Builder:
 
     def _label(self, code: str) -> RowLabel:
         name = self._names.language(code)
-        return RowLabel(name.english, self._text("word.low") if name.low else "")
+        return RowLabel(name.shown, self._text("word.low") if name.low else "")
 
     # --- sentences
 
@@ -272,9 +272,9 @@ class _Builder:
             "device.summary.speed" if len(known) > 1 else "device.summary.speed_one",
             model=self._names.model(model),
             fast=self._shown.seconds(fastest.total.median.value),
-            quick=self._names.language(fastest.language).english,
+            quick=self._names.language(fastest.language).shown,
             slow=self._shown.seconds(slowest.total.median.value),
-            late=self._names.language(slowest.language).english,
+            late=self._names.language(slowest.language).shown,
         )
 
     def _need(self, row: MemoryRow) -> Iterator[str]:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from evalsuite.report.svg import inline_svg
+from markupsafe import Markup
+
+from evalsuite.report.drawing import SERIES_COLOURS, FigureText, Palette, draw_figure
+from evalsuite.report.svg import mark_id
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["DRAWING", "MARKERS", "Mark", "Panel", "RowLabel", "draw", "marker_path", "series_class"]
+__all__ = ["MARKERS", "Mark", "Panel", "RowLabel", "draw", "marker_path", "series_class"]
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Shape of each series: colour is never the only sign."""
-
-_COLOURS = 7
-"""Series colours in the style sheet (Okabe and Ito 2008, without black); shapes shift when they repeat."""
-
-# Stand-ins that matplotlib draws with; `inline_svg` puts the style sheet's variables in their place.
-_INK, _MUTED, _GRID, _SURFACE = "#010101", "#020202", "#030303", "#040404"
-_SERIES = tuple(f"#1000{i:02x}" for i in range(_COLOURS))
-_THEME = {
-    _INK: "var(--ink)",
-    _MUTED: "var(--muted)",
-    _GRID: "var(--grid)",
-    _SURFACE: "var(--surface)",
-    **{colour: f"var(--series-{i + 1})" for i, colour in enumerate(_SERIES)},
-}
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 440.0, 112.0, 18.0, 22.0, 46.0
 _ROW_MIN, _MARK_STEP, _ROW_PAD = 38.0, 15.0, 14.0
@@ -56,6 +45,8 @@ class Mark:
     high: float | None = None
     filled: bool = True
     text: str = ""
+    key: str = ""
+    """Names the row of the table that holds the same number (`Names.key`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,49 +70,31 @@ class Panel:
     """What to write in a row that has no marks, so that it is not read as a zero."""
 
 
-DRAWING: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "evalsuite",
-    # A model's name may hold dollar signs: never read it as a formula.
-    "text.parse_math": False,
-    "text.usetex": False,
-    "font.family": "DejaVu Sans",
-    "path.simplify": False,
-}
-"""Settings of Matplotlib under which the same figure is always the same text."""
-
-
-def draw(panel: Panel) -> str:
+def draw(panel: Panel) -> Markup:
     """Return a panel as an inline SVG element; the same panel always gives the same text."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
     row_height = max(_ROW_MIN, _ROW_PAD + _MARK_STEP * panel.series)
     height = _TOP + _BOTTOM + row_height * len(panel.rows)
-    with mpl.rc_context(DRAWING):
-        figure = Figure(figsize=(_WIDTH / 72, height / 72), facecolor="none")
-        FigureCanvasSVG(figure)
-        axes = figure.add_axes(
-            (
-                _LEFT / _WIDTH,
-                _BOTTOM / height,
-                (_WIDTH - _LEFT - _RIGHT) / _WIDTH,
-                (height - _TOP - _BOTTOM) / height,
-            )
-        )
+
+    def paint(figure: Figure, palette: Palette) -> None:
+        box = (_LEFT / _WIDTH, _BOTTOM / height, (_WIDTH - _LEFT - _RIGHT) / _WIDTH, (height - _TOP - _BOTTOM) / height)
+        axes = figure.add_axes(box)
         axes.set_facecolor("none")
-        _frame(axes, panel)
-        _rows(axes, panel)
-        _marks(axes, panel, row_height)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return inline_svg(out.getvalue(), prefix=panel.id, title=panel.title, description=panel.description, colours=_THEME)
+        _frame(axes, panel, palette)
+        _rows(axes, panel, palette)
+        _marks(axes, panel, row_height, palette)
+
+    return draw_figure(
+        FigureText(panel.id, panel.title, panel.description),
+        (_WIDTH, height),
+        paint,
+        columns=("row", "series", "value", "low", "high"),
+        rows=[(panel.rows[m.row].text, m.series + 1, m.value, m.low, m.high) for m in panel.marks],
+    )
 
 
 def series_class(series: int) -> int:
     """Return the number (1 to 7) of a series' colour in the style sheet."""
-    return series % _COLOURS + 1
+    return series % SERIES_COLOURS + 1
 
 
 def marker_path(series: int) -> str:
@@ -139,37 +112,37 @@ def marker_path(series: int) -> str:
 
 def _marker(series: int) -> str:
     # Past seven series the colours repeat; the shift gives the repeated colour another shape.
-    return MARKERS[(series + series // _COLOURS) % len(MARKERS)]
+    return MARKERS[(series + series // SERIES_COLOURS) % len(MARKERS)]
 
 
-def _frame(axes: Axes, panel: Panel) -> None:
+def _frame(axes: Axes, panel: Panel, palette: Palette) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.set_xlim(*panel.limits)
     axes.set_ylim(len(panel.rows) - 0.5, -0.5)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_GRID)
+    axes.spines["bottom"].set_color(palette.grid)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.tick(value)))
-    axes.tick_params(axis="x", length=0, pad=6, labelsize=12.5, labelcolor=_MUTED)
+    axes.tick_params(axis="x", length=0, pad=6, labelsize=12.5, labelcolor=palette.muted)
     axes.tick_params(axis="y", length=0, labelleft=False)
-    axes.grid(visible=True, axis="x", color=_GRID, linewidth=0.8)
+    axes.grid(visible=True, axis="x", color=palette.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_yticks([])
-    axes.set_xlabel(panel.axis, fontsize=12.5, color=_MUTED, labelpad=5)
+    axes.set_xlabel(panel.axis, fontsize=12.5, color=palette.muted, labelpad=5)
     if panel.zero_line:
-        axes.axvline(0, color=_INK, linewidth=1.2, zorder=1.5)
+        axes.axvline(0, color=palette.ink, linewidth=1.2, zorder=1.5)
 
 
-def _rows(axes: Axes, panel: Panel) -> None:
+def _rows(axes: Axes, panel: Panel, palette: Palette) -> None:
     from matplotlib.transforms import ScaledTranslation
 
     figure = axes.figure
     base = axes.get_yaxis_transform()
     for i, row in enumerate(panel.rows):
         shift = 6.5 if row.detail else 0.0
-        for text, dy, size, colour in ((row.text, shift, 14, _INK), (row.detail, -9.0, 11.5, _MUTED)):
+        for text, dy, size, colour in ((row.text, shift, 14, palette.ink), (row.detail, -9.0, 11.5, palette.muted)):
             if text:
                 where = base + ScaledTranslation(-10 / 72, dy / 72, figure.dpi_scale_trans)
                 axes.text(0, i, text, transform=where, ha="right", va="center", fontsize=size, color=colour)
@@ -178,32 +151,40 @@ def _rows(axes: Axes, panel: Panel) -> None:
                 [-_LEFT / (_WIDTH - _LEFT - _RIGHT), 1],
                 [i - 0.5, i - 0.5],
                 transform=base,
-                color=_GRID,
+                color=palette.grid,
                 linewidth=0.6,
                 clip_on=False,
                 zorder=0.5,
             )
         if panel.empty and not any(mark.row == i for mark in panel.marks):
             at = base + ScaledTranslation(10 / 72, 0, figure.dpi_scale_trans)
-            axes.text(0, i, panel.empty, transform=at, va="center", fontsize=11.5, color=_MUTED)
+            axes.text(0, i, panel.empty, transform=at, va="center", fontsize=11.5, color=palette.muted)
         if row.chance is not None:
-            axes.plot([row.chance] * 2, [i - 0.5, i + 0.5], color=_INK, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
+            axes.plot(
+                [row.chance] * 2, [i - 0.5, i + 0.5], color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5
+            )
     if panel.chance_label and panel.rows and panel.rows[0].chance is not None:
         # Beside the mark rather than on it when the mark is near the left edge, where the label would be cut.
         chance = panel.rows[0].chance
         left = (chance - panel.limits[0]) / (panel.limits[1] - panel.limits[0]) < 0.2
         where = axes.get_xaxis_transform() + ScaledTranslation(0, 6 / 72, figure.dpi_scale_trans)
         axes.text(
-            chance, 1, panel.chance_label, transform=where, ha="left" if left else "center", fontsize=12, color=_INK
+            chance,
+            1,
+            panel.chance_label,
+            transform=where,
+            ha="left" if left else "center",
+            fontsize=12,
+            color=palette.ink,
         )
 
 
-def _marks(axes: Axes, panel: Panel, row_height: float) -> None:
+def _marks(axes: Axes, panel: Panel, row_height: float, palette: Palette) -> None:
     from matplotlib.transforms import ScaledTranslation
 
     step = _MARK_STEP / row_height
     for mark in panel.marks:
-        colour = _SERIES[mark.series % _COLOURS]
+        colour = palette.series[mark.series % SERIES_COLOURS]
         y = mark.row + step * (mark.series - (panel.series - 1) / 2)
         if panel.bars:
             axes.plot([0, mark.value], [y, y], color=colour, linewidth=5, alpha=0.55, solid_capstyle="butt", zorder=2)
@@ -214,12 +195,13 @@ def _marks(axes: Axes, panel: Panel, row_height: float) -> None:
             [y],
             marker=_marker(mark.series),
             markersize=7,
-            markerfacecolor=colour if mark.filled else _SURFACE,
+            markerfacecolor=colour if mark.filled else palette.surface,
             markeredgecolor=colour,
             markeredgewidth=1.6,
             linestyle="none",
             clip_on=False,
             zorder=3,
+            gid=mark_id(mark.key, mark.value) if mark.key else None,
         )
         if mark.text:
             where = axes.transData + ScaledTranslation(9 / 72, 0, axes.figure.dpi_scale_trans)
@@ -232,5 +214,5 @@ def _marks(axes: Axes, panel: Panel, row_height: float) -> None:
                 va="center",
                 ha="left",
                 fontsize=11.5,
-                color=_INK,
+                color=palette.ink,
             )

@@ -157,7 +157,7 @@ class _Builder:
             for one, row in zip(series, rows, strict=True)
         )
         sizes = sorted({s.size: s.chance for row in rows for s in row.sizes}.items())
-        title = self._names.language(language).english
+        title = self._names.language(language).shown
         said = "; ".join(
             f"{one.label}: " + ", ".join(f"{s.size}: {self._text.percent(s.accuracy.value)}" for s in row.sizes)
             for one, row in zip(series, rows, strict=True)
@@ -174,8 +174,7 @@ class _Builder:
             top=top,
             tick=lambda value: self._text.percent_sign(self._text.number(100 * value, 0)),
         )
-        # Safe to mark: every text in it went through the XML writer.
-        return Drawing(title, Markup(draw_curves(panel)))  # noqa: S704
+        return Drawing(title, draw_curves(panel))
 
     def _label_wordings(self, found: Gathered[LabelWordingRow]) -> Block[LabelWordingRow]:
         verdicts = [row.verdict for row in found.rows if row.verdict is not None]

@@ -109,8 +109,7 @@ class _Builder:
         beyond = sum(row.beyond for row in rows)
         contexts = [row.context for row in rows if row.context is not None]
         note = self._text("lengths.beyond", n=beyond, context=max(contexts)) if contexts else ""
-        # Safe to mark: every text in it went through the XML writer.
-        figures = tuple(Markup(draw(panel)) for panel in self._panels(group, series, codes, rows))  # noqa: S704
+        figures = tuple(draw(panel) for panel in self._panels(group, series, codes, rows))
         return LengthBlock(
             series=series,
             caption=self._text("lengths.caption", group=group, model=series.label),
@@ -158,7 +157,7 @@ class _Builder:
         axis: str, top: float, tick: Callable[[float], str],
     ) -> Panel:  # fmt: skip
         said = "; ".join(
-            f"{self._names.language(codes[mark.row]).english}, "
+            f"{self._names.language(codes[mark.row]).shown}, "
             f"{self._text('lengths.size', n=self._sizes[mark.series])}: {tick(mark.value)}"
             for mark in marks
         )
@@ -184,4 +183,4 @@ class _Builder:
 
     def _label(self, code: str) -> RowLabel:
         name = self._names.language(code)
-        return RowLabel(name.english, self._text("word.low") if name.low else "")
+        return RowLabel(name.shown, self._text("word.low") if name.low else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from evalsuite.analysis.load import Run
 from evalsuite.records import PromptForm
@@ -15,10 +16,10 @@ __all__ = ["LanguageName", "Names", "Series"]
 
 @dataclass(frozen=True, slots=True)
 class LanguageName:
-    """A language's name in English and in itself."""
+    """A language's name in the language of the report and in itself."""
 
     code: str
-    english: str
+    shown: str
     native: str
     low: bool
 
@@ -103,6 +104,16 @@ class Names:
         apart = [profile.model for profile in self._run.profiles if profile.model not in known]
         found += [Series(len(found) + i, name, self._run.forms[0], self.model(name)) for i, name in enumerate(apart)]
         return tuple(found)
+
+    def key(self, row: Any) -> str:
+        """Return what names a row of a table and the mark of a figure that shows the same number.
+
+        Args:
+            row: Any row with a model and a language; with a prompt form, and a task or group, where it has them.
+        """
+        series = self.series_of(row.model, getattr(row, "form", None) or self._run.forms[0])
+        parts = (row.language, getattr(row, "task", None) or getattr(row, "group", None), getattr(row, "kind", None))
+        return " ".join([str(series.index), *(str(part) for part in parts if part)])
 
     def series_of(self, model: str, form: PromptForm) -> Series:
         """Return the series of a model in a prompt form."""

@@ -114,7 +114,7 @@ class Notices:
         said = self._text(
             f"flag.{flag.kind}.seen",
             n=len(flag.languages),
-            languages=self._text.join([self._names.language(code).english for code in flag.languages]),
+            languages=self._text.join([self._names.language(code).shown for code in flag.languages]),
             scores=self._range(self._text.percent(v) for v in sorted({s.score or 0.0 for s in flag.seen})),
             chance=self._range(self._text.percent(v) for v in sorted({s.chance or 0.0 for s in flag.seen})),
             **values,
@@ -125,7 +125,7 @@ class Notices:
         option = self.option(seen)
         return self._text(
             f"flag.{kind}.cell",
-            language=self._names.language(seen.language).english,
+            language=self._names.language(seen.language).shown,
             option=option,
             place=option,
             share=self._text.percent(seen.share),

@@ -73,7 +73,8 @@ class Panels:
             d = r.difference
             ends = (_times(d.low, factor), _times(d.high, factor))
             shown = r.verdict in {Verdict.BEHIND, Verdict.AHEAD}
-            marks.append(self._mark(codes.index(r.language), r, _times(d.difference, factor), ends, filled=shown))
+            value = None if d.difference is None else self.plotted(d.difference, r.scale)
+            marks.append(self._mark(codes.index(r.language), r, value, ends, filled=shown))
         scope = [r.difference for r in (everything if share else rows) if r.scale is known[0].scale]
         ends_all = _numbers(_times(v, factor) for d in scope for v in (d.low, d.high, d.difference))
         low, high = min(0.0, *ends_all), max(0.0, *ends_all)
@@ -131,6 +132,10 @@ class Panels:
         """Return a score as it is shown."""
         return self._text.percent(value) if scale is Scale.SHARE else self._text.number(value, 2)
 
+    def plotted(self, value: float, scale: Scale) -> float:
+        """Return a difference in the units of the figures' axes: points where scores are shares."""
+        return 100 * value if scale is Scale.SHARE else value
+
     def points(self, value: float | None, scale: Scale) -> str:
         """Return a difference of scores as it is shown; of shares in percentage points."""
         return self._text.signed(_times(value, 100)) if scale is Scale.SHARE else self._text.signed(value, 2)
@@ -178,14 +183,14 @@ class Panels:
         # Every caller leaves out rows without a value.
         assert value is not None
         series = self._names.series_of(row.model, row.form).index
-        return Mark(line, series, value, ends[0], ends[1], filled=filled, text=text)
+        return Mark(line, series, value, ends[0], ends[1], filled=filled, text=text, key=self._names.key(row))
 
     def _label(self, code: str, chance: float | None = None, detail: str = "") -> RowLabel:
         name = self._names.language(code)
-        return RowLabel(name.english, detail or (self._text("word.low") if name.low else ""), chance)
+        return RowLabel(name.shown, detail or (self._text("word.low") if name.low else ""), chance)
 
     def _describe(self, parts: Iterable[tuple[str, str, str]]) -> str:
-        said = (f"{self._names.language(code).english}, {self._names.model(model)}: {v}" for model, code, v in parts)
+        said = (f"{self._names.language(code).shown}, {self._names.model(model)}: {v}" for model, code, v in parts)
         return "; ".join(said) + "."
 
     @property

@@ -57,8 +57,8 @@ def _summary(tables: Tables, names: Names, text: Text) -> tuple[str, ...]:
     said = text(
         "parity.summary",
         model=names.series_of(row.model, row.form).label,
-        language=names.language(row.language).english,
-        reference=names.language(row.reference or "").english,
+        language=names.language(row.language).shown,
+        reference=names.language(row.reference or "").shown,
         times=text.number(1 / value, 2),
         tokens=text.number(row.token_tax.value, 2),
     )

@@ -114,7 +114,7 @@ def group_facts(run: Run, names: Names, text: Text) -> tuple[GroupFact, ...]:
                 group=group,
                 parallel=any(t.parallel_group for t in tasks),
                 families=_unique(t.family for t in tasks),
-                languages=", ".join(names.language(code).english for code in codes),
+                languages=", ".join(names.language(code).shown for code in codes),
                 metrics=_unique(t.primary_metric for t in tasks),
                 chances=_unique(text.percent(t.chance) for t in tasks),
                 items=_unique(shown[t.name] for t in tasks if shown[t.name] != MISSING) or MISSING,
@@ -174,7 +174,7 @@ def _unique(values: Iterable[str]) -> str:
 
 def _run(run: Run, names: Names, text: Text) -> tuple[tuple[str, str], ...]:
     manifest, sweep = run.manifest, run.manifest.sweep
-    reference = names.language(sweep.reference).english if sweep.reference else text("provenance.reference_default")
+    reference = names.language(sweep.reference).shown if sweep.reference else text("provenance.reference_default")
     limit = text("provenance.limit_none") if sweep.limit is None else text.integer(sweep.limit)
     more = {"all_wordings": sweep.all_wordings, "option_orders": sweep.option_orders, "baselines": sweep.baselines}
     pairs = {

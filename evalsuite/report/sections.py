@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from markupsafe import Markup
-
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ComparisonRow, GapRow, Scale, ScoreRow, TokenRow
 from evalsuite.analysis.tables import Tables
@@ -101,8 +99,7 @@ class _Builder:
         return self._block(found, self._text("method.caption", group=found.title), None)
 
     def _block(self, found: Gathered[Row], caption: str, panel: Panel | None) -> Block[Row]:
-        # Safe to mark: every text in it went through the XML writer.
-        figure = Markup(draw(panel)) if panel else None  # noqa: S704
+        figure = draw(panel) if panel else None
         return Block(found.id, found.title, found.family, caption, figure, self._blocks.lines(found.rows))
 
     def _paired(self, key: str, title: str, rows: Sequence[GapRow] | Sequence[ComparisonRow]) -> str:
@@ -119,7 +116,7 @@ class _Builder:
 
     def _references(self, rows: Sequence[GapRow] | Sequence[ComparisonRow]) -> str:
         codes = dict.fromkeys(r.reference for r in rows if isinstance(r, GapRow))
-        return ", ".join(self._names.language(code).english for code in codes)
+        return ", ".join(self._names.language(code).shown for code in codes)
 
     def _margin(self, rows: Sequence[GapRow] | Sequence[ComparisonRow]) -> str:
         margins = {r.margin for r in rows if isinstance(r, GapRow) and r.margin is not None}

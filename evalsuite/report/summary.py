@@ -76,7 +76,7 @@ class _Writer:
             for row in self._tables.gaps:
                 if row.reference == reference and row.verdict is not None:
                     rows[row.language].append(row)
-            name = self._names.language(reference).english
+            name = self._names.language(reference).shown
             for verdict, key in ((Verdict.BEHIND, "summary.behind"), (Verdict.AHEAD, "summary.ahead")):
                 hits = {code: [r for r in same if r.verdict is verdict] for code, same in rows.items()}
                 items = [self._hit(code, found, len(rows[code])) for code, found in hits.items() if found]
@@ -106,7 +106,7 @@ class _Writer:
                 rows = [r for r in self._tables.scores if (r.model, r.language) == (model, code)]
                 told = [r.above_chance for r in rows if r.above_chance is not None]
                 if told and not any(told):
-                    by_model.setdefault(model, []).append(self._names.language(code).english)
+                    by_model.setdefault(model, []).append(self._names.language(code).shown)
         if by_model:
             items = [
                 self._text("summary.chance_item", model=self._names.model(m), languages=self._text.join(found))
@@ -127,8 +127,8 @@ class _Writer:
     def _token(self, value: float, row: TokenRow) -> str:
         return self._text(
             "summary.tokens",
-            reference=self._names.language(row.reference or "").english,
-            language=self._names.language(row.language).english,
+            reference=self._names.language(row.reference or "").shown,
+            language=self._names.language(row.language).shown,
             model=self._names.model(row.model),
             ratio=self._text.number(value),
             group=self._names.group(row.group, row.form),
@@ -157,7 +157,7 @@ class _Writer:
         return next((m for m, n in wins.items() if n == len(self._run.models) - 1), None)
 
     def _best(self, outcome: _Outcome, codes: list[str], *, whole: bool, everywhere: bool) -> str:
-        languages = self._text.join([self._names.language(code).english for code in codes])
+        languages = self._text.join([self._names.language(code).shown for code in codes])
         winners = {winner for _, winner in outcome if winner is not None}
         if not outcome:
             return self._text(
@@ -185,7 +185,7 @@ class _Writer:
         return {(r.task, r.form.value) for r in self._tables.scores if r.language == code}
 
     def _hit(self, code: str, found: list[GapRow], total: int) -> str:
-        name = self._names.language(code).english
+        name = self._names.language(code).shown
         sizes = [abs(100 * r.difference.difference) for r in found if r.difference.difference is not None]
         if any(r.scale is not Scale.SHARE for r in found):
             return self._text("summary.behind_item_raw", language=name, hits=len(found), total=total)
@@ -203,7 +203,7 @@ class _Writer:
         items = [
             self._text(
                 "summary.within_item",
-                language=self._names.language(code).english,
+                language=self._names.language(code).shown,
                 hits=len(found),
                 total=len(rows[code]),
             )
@@ -214,7 +214,7 @@ class _Writer:
         yield self._text("summary.within", reference=reference, margin=margin, languages=self._text.join(items))
 
     def _unsure(self, reference: str, rows: Mapping[str, list[GapRow]]) -> str:
-        languages = self._text.join([self._names.language(code).english for code in rows])
+        languages = self._text.join([self._names.language(code).shown for code in rows])
         every = [r for same in rows.values() for r in same]
         ends = [100 * abs(v) for r in every for v in (r.difference.low, r.difference.high) if v is not None]
         if not ends or any(r.scale is not Scale.SHARE for r in every):

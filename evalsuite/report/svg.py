@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
-__all__ = ["inline_svg"]
+__all__ = ["inline_svg", "mark_id"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
@@ -14,6 +14,16 @@ _FAMILY = re.compile(r"font-family:[^;]*;?\s*")
 _REFERENCE = re.compile(r"^#(.+)$|url\(#([^)]+)\)")
 _URL = re.compile(r"url\(#([^)]+)\)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
+
+_MARK = "\N{BROKEN BAR}"
+
+
+def mark_id(key: str, value: float) -> str:
+    """Return the id to draw a mark with, so that the page can tell which row of a table holds the same number.
+
+    `inline_svg` makes `data-key` and `data-v` of it: six figures of the value, in the units of the axis.
+    """
+    return f"{_MARK}{key}{_MARK}{value:.6g}"
 
 
 def inline_svg(source: str, *, prefix: str, title: str, description: str, colours: Mapping[str, str]) -> str:
@@ -65,7 +75,10 @@ def _drop(parent: ET.Element, tags: set[str]) -> None:
 
 def _retarget(element: ET.Element, prefix: str, used: set[str]) -> None:
     own = element.attrib.pop("id", None)
-    if own in used:
+    if own is not None and own.startswith(_MARK):
+        _, key, value = own.rsplit(_MARK, 2)
+        element.attrib.update({"data-key": key, "data-v": value})
+    elif own in used:
         element.set("id", f"{prefix}-{own}")
     if _XLINK in element.attrib:
         element.set("href", f"#{prefix}-{element.attrib.pop(_XLINK).removeprefix('#')}")

@@ -109,16 +109,21 @@ class Text:
 
 
 def load_text(folder: Path, language: str = "en") -> Text:
-    """Return the report's texts in a language.
+    """Return the report's texts in a language, gathered from the files of `folder/language`.
 
     Raises:
-        CatalogError: There is no such file, or it holds something else than texts.
+        CatalogError: There are no such files, one holds something else than texts, or two hold the same text.
     """
-    path = folder / f"{language}.yaml"
-    try:
-        strings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise CatalogError(f"the report's texts cannot be read: {error}", fix="install evalsuite again") from error
-    if not isinstance(strings, dict):
-        raise CatalogError(f"{path.name} holds no texts", fix="install evalsuite again")
+    strings: dict[str, Any] = {}
+    for path in sorted((folder / language).glob("*.yaml")):
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise CatalogError(f"the report's texts cannot be read: {error}", fix="install evalsuite again") from error
+        if not isinstance(found, dict) or (twice := strings.keys() & found.keys()):
+            told = f"repeats {min(twice)}" if isinstance(found, dict) else "holds no texts"
+            raise CatalogError(f"{path.name} {told}", fix="install evalsuite again")
+        strings |= found
+    if not strings:
+        raise CatalogError(f"there are no texts of the report in {language!r}", fix="install evalsuite again")
     return Text(strings, str(strings.get("locale", language)))

@@ -88,7 +88,7 @@ class _Builder:
         return self._text(
             "wordings.note",
             model=self._names.series_of(widest.model, self._series_form(widest.form)).label,
-            language=self._names.language(widest.language).english,
+            language=self._names.language(widest.language).shown,
             low=self._show.score(widest.low, widest.scale),
             high=self._show.score(widest.high, widest.scale),
             spread=self._show.size(spread, widest.scale),
@@ -134,5 +134,5 @@ class _Builder:
         for row in self._tables.translations:
             for name, signature in (("chrF++", row.chrf_signature), ("BLEU", row.bleu_signature)):
                 if signature:
-                    found.setdefault(f"{name}|{signature}", []).append(self._names.language(row.target).english)
+                    found.setdefault(f"{name}|{signature}", []).append(self._names.language(row.target).shown)
         return ((self._text.join(list(dict.fromkeys(codes))), signature) for signature, codes in found.items())

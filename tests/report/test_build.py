@@ -211,7 +211,7 @@ def test_one_model_one_language_needs_no_gap(tmp_path: Path) -> None:
     assert "there are no gaps" in page.root.find("section", id="gap")[0].text
     assert "Nothing is missing" in page.root.find("section", id="failures")[0].text
     assert "sample" not in page.root.find("section", id="summary")[0].text
-    assert not page.root.find("h3", id="pairs")
+    assert not page.root.find("h4", id="pairs")
 
 
 def test_a_run_that_has_measured_nothing_has_a_report(tmp_path: Path) -> None:

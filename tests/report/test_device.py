@@ -414,7 +414,7 @@ def test_a_run_that_only_measures_a_device_has_no_part_on_scores(html: str) -> N
         assert not [a for a in page.root.find("a") if a.attrs["href"] == f"#{part}"]
     assert "No item has a score" not in page.root.text
     assert "item scored" not in page.root.text
-    assert not [h for h in page.root.find("section", id="ran")[0].find("h3") if h.text == "Tasks"]
+    assert not [h for h in page.root.find("section", id="ran")[0].find("h4") if h.text == "Tasks"]
 
 
 def test_a_run_with_scores_and_a_device_shows_both(tmp_path: Path) -> None:
@@ -464,7 +464,9 @@ class _Recorded(Text):
 
 
 def _strings() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((data_root("reports") / "strings" / "en.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.safe_load(
+        (data_root("reports") / "strings" / "en" / "report.yaml").read_text(encoding="utf-8")
+    )
     return found
 
 

@@ -58,7 +58,7 @@ def _hundred(value: float | None) -> str:
 
 
 def test_each_has_its_section_and_its_place_in_the_contents(page: Page) -> None:
-    assert {name: _section(page, name).find("h2")[0].text for name in SECTIONS} == SECTIONS
+    assert {name: _section(page, name).find("h3")[0].text for name in SECTIONS} == SECTIONS
     links = [e.attrs["href"] for e in page.root.find("nav")[0].find("a")]
     assert [link for link in links if link[1:] in SECTIONS] == [f"#{name}" for name in SECTIONS]
 
@@ -250,7 +250,7 @@ def _luminance(parts: list[float]) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_numbers_can_be_read_on_every_shade(scheme: int) -> None:
-    css = (data_root("reports") / "style.css").read_text(encoding="utf-8")
+    css = (data_root("reports") / "style" / "10-base.css").read_text(encoding="utf-8")
     block = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[scheme]
     colours = {
         name: [int(value[i : i + 2], 16) for i in (0, 2, 4)]

@@ -91,7 +91,7 @@ def _luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_can_be_read(scheme: str) -> None:
-    css = (data_root("reports") / "style.css").read_text(encoding="utf-8")
+    css = (data_root("reports") / "style" / "10-base.css").read_text(encoding="utf-8")
     light, dark = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light if scheme == "light" else dark))
 
@@ -109,6 +109,6 @@ def test_colours_can_be_read(scheme: str) -> None:
 
 
 def test_print_is_always_light() -> None:
-    css = (data_root("reports") / "style.css").read_text(encoding="utf-8")
+    css = (data_root("reports") / "style" / "10-base.css").read_text(encoding="utf-8")
     assert css.count("prefers-color-scheme") == 1
     assert "@media screen and (prefers-color-scheme: dark)" in css

@@ -69,7 +69,7 @@ def test_a_check_is_linked_and_summed_up(well: Path) -> None:
 
 def test_device_sample_and_origin_are_said(well: Path) -> None:
     part = section(well)
-    assert [e.text for e in part.find("h3")] == ["On Example Board 5 (8 GiB)"]
+    assert [e.text for e in part.find("h4")] == ["On Example Board 5 (8 GiB)"]
     assert (
         "Checked on 2026-05-02: up to 20 items of each model, task and language, drawn with the seed 20260401."
         in part.text
@@ -175,7 +175,7 @@ def test_versions_that_differ_and_the_same_device_are_said(tmp_path: Path) -> No
 def test_every_device_has_its_own_part_and_the_bytes_are_always_the_same(well: Path, tmp_path: Path) -> None:
     path = add_check(plain_run(tmp_path / "run"))
     add_check(path, device=BOARD.model_copy(update={"cpu": "Another Board"}))
-    assert sorted(e.text for e in section(path).find("h3")) == [
+    assert sorted(e.text for e in section(path).find("h4")) == [
         "On Another Board (8 GiB)",
         "On Example Board 5 (8 GiB)",
     ]
@@ -202,6 +202,6 @@ def test_text_from_device_items_and_reasons_is_escaped(tmp_path: Path) -> None:
     page = Page(html)
     assert "<script" not in html
     part = page.root.find("section", id="spot")[0]
-    assert part.find("h3")[0].text == f"On Board {EVIL} (8 GiB)"
+    assert part.find("h4")[0].text == f"On Board {EVIL} (8 GiB)"
     assert f"toy_topics_en: 1{EVIL}" in part.text
     assert f"why {EVIL}" in part.text

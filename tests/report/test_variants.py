@@ -69,7 +69,7 @@ def _rows(page: Page, name: str) -> list[str]:
 
 
 def test_each_has_its_section_and_its_place_in_the_contents(varied_page: Page) -> None:
-    assert {name: _section(varied_page, name).find("h2")[0].text for name in SECTIONS} == SECTIONS
+    assert {name: _section(varied_page, name).find("h3")[0].text for name in SECTIONS} == SECTIONS
     links = [e.attrs["href"] for e in varied_page.root.find("nav")[0].find("a")]
     assert [link for link in links if link[1:] in SECTIONS] == [f"#{name}" for name in SECTIONS]
 
@@ -170,13 +170,13 @@ def test_forms_are_named_by_their_parts(run: Run, form: str, name: str) -> None:
 
 def test_many_groups_are_divided_by_family(many: Page) -> None:
     section = _section(many, "accuracy")
-    heads = section.find("h3", **{"class": "family"})
+    heads = section.find("h4", **{"class": "family"})
     # Known families in their order, then others.
     assert [h.text for h in heads] == ["Reading", "Arithmetic", "own"]
     assert len(section.find("figure")) == 3
     links = {e.attrs["href"] for e in many.root.find("nav")[0].find("a")}
     assert {f"#{h.attrs['id']}" for h in heads} <= links
-    assert [e.text for e in section.find("h4")][:3] == ["toy_topics1", "toy_topics4", "Tasks in one language only"]
+    assert [e.text for e in section.find("h5")][:3] == ["toy_topics1", "toy_topics4", "Tasks in one language only"]
     ids = [e.attrs["id"] for e in many.root.every() if "id" in e.attrs]
     assert len(set(ids)) == len(ids)
     assert {e.attrs["href"][1:] for e in many.root.every() if "href" in e.attrs} <= set(ids)
