@@ -106,6 +106,7 @@ def test_colours_can_be_read(scheme: str) -> None:
     assert contrast("ink", "note") >= 4.5
     for i in range(1, 8):
         assert contrast(f"series-{i}", "surface") >= 3, i
+        assert contrast(f"language-{i}", "surface") >= 3, i
 
 
 def test_print_is_always_light() -> None:
