@@ -26,6 +26,7 @@ from evalsuite.report.chapters import chapters_of
 from evalsuite.report.device import Shown, build_device
 from evalsuite.report.drawing import collected
 from evalsuite.report.figure_files import page_palette, write_figures
+from evalsuite.report.items import build_items
 from evalsuite.report.labels import build_labels
 from evalsuite.report.lengths import build_lengths
 from evalsuite.report.names import Names
@@ -136,6 +137,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
     labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
     lengths = build_lengths(run, tables, names, text)
     quantisation = build_quantisation(run, tables, names, text)
+    items = build_items(run, names, text, limit=options.items)
     script = _script(options)
     always = ("summary", "ran", "failures", "provenance", *labels.sections, *variants.sections)
     given = {
@@ -145,6 +147,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "parity": parity,
         "device": device,
         "spot": spot,
+        "items": items,
     }
     return {
         "t": text,
@@ -159,6 +162,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "labels": labels,
         "lengths": lengths,
         "quantisation": quantisation,
+        "items": items,
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
             *(parity.sentences if parity else ()),
