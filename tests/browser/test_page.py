@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_the_page_has_one_outline(opened: Open) -> None:
         levels = opened(name).run("() => [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((h) => +h.tagName[1])")
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False)), name
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels)), name
 
 
 @pytest.mark.parametrize("name", REPORTS)
