@@ -26,6 +26,8 @@ from evalsuite.report.chapters import chapters_of
 from evalsuite.report.device import Shown, build_device
 from evalsuite.report.drawing import collected
 from evalsuite.report.figure_files import page_palette, write_figures
+from evalsuite.report.gap_map import build_gap_map
+from evalsuite.report.gap_why import build_gap_why
 from evalsuite.report.items import build_items
 from evalsuite.report.labels import build_labels
 from evalsuite.report.lengths import build_lengths
@@ -136,12 +138,15 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
     spot = _spot(run, inputs, text)
     labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
     lengths = build_lengths(run, tables, names, text)
+    gap_map, gap_why = build_gap_map(run, tables, names, text), build_gap_why(run, tables, text)
     quantisation = build_quantisation(run, tables, names, text)
     items = build_items(run, names, text, limit=options.items)
     script = _script(options)
     always = ("summary", "ran", "failures", "provenance", *labels.sections, *variants.sections)
     given = {
         **dict.fromkeys(("accuracy", "gap", "tokens", "method"), asked_items),
+        "gap_map": gap_map,
+        "why": gap_why,
         "lengths": lengths,
         "quantisation": quantisation,
         "parity": parity,
@@ -160,6 +165,8 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "sections": build_sections(run, tables, names, text),
         "variants": variants,
         "labels": labels,
+        "gap_map": gap_map,
+        "gap_why": gap_why,
         "lengths": lengths,
         "quantisation": quantisation,
         "items": items,

@@ -11,7 +11,7 @@ __all__ = ["CHAPTERS", "Chapter", "chapters_of"]
 CHAPTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "decision": (),
-        "gaps": ("summary", "gap", "tokens", "replies", "parity"),
+        "gaps": ("summary", "gap_map", "gap", "why", "tokens", "replies", "parity"),
         "models": (
             *("accuracy", "categories", "label_sets", "label_wordings", "wordings", "orders"),
             *("translations", "lengths", "method"),

@@ -251,19 +251,21 @@ class _Builder:
         part = answer.score is not None and answer.right is None
         verdict = {True: "right", False: "wrong", None: "part" if part else "unscored"}[answer.right]
         sure = answer.right is False and answer.confidence is not None and answer.confidence >= _SURE
-        share = None if answer.confidence is None else self._text.percent_sign(
-            self._text.number(100 * answer.confidence, 0)
-        )
         return ShownAnswer(
             series=self._names.series_of(answer.model, sample.form),
             answer=self._said(answer, side),
             verdict=verdict if answer.asked else "missing",
             score=self._text.number(answer.score, 2) if part else "",
-            confidence=share or "",
+            confidence="" if answer.confidence is None else self._share(answer.confidence),
             sure=sure,
             lost=answer.lost,
             reason=answer.reason or "",
         )
+
+    def _share(self, value: float) -> str:
+        # A share of 99.6% is not all.
+        low, high = (0.01, 0.99) if 0 < value < 1 else (0, 1)
+        return self._text.percent_sign(self._text.number(100 * min(max(value, low), high), 0))
 
     def _said(self, answer: ItemAnswer, side: ItemSide) -> Excerpt | None:
         if answer.output is not None:
