@@ -21,7 +21,7 @@
   };
   wear(stored());
 
-  main.before(template.content.cloneNode(true));
+  document.querySelector("header").append(template.content.cloneNode(true));
   const tools = document.querySelector(".page-tools");
   const status = tools.querySelector("[role=status]");
   const theme = tools.querySelector("[name=theme]");

@@ -464,10 +464,8 @@ class _Recorded(Text):
 
 
 def _strings() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(
-        (data_root("reports") / "strings" / "en" / "report.yaml").read_text(encoding="utf-8")
-    )
-    return found
+    paths = sorted((data_root("reports") / "strings" / "en").glob("*.yaml"))
+    return {key: told for path in paths for key, told in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
 
 
 def _variants(folder: Path, measured: Run) -> Iterator[Run]:
