@@ -23,7 +23,9 @@ from tests.synthetic import MODELS, Plan, build_run, task
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     def told(cell: Cell, record: Record) -> Record:
-        return record.model_copy(update={"context": f"{cell.language} {record.item_id}", "item_index": record.item_index})
+        return record.model_copy(
+            update={"context": f"{cell.language} {record.item_id}", "item_index": record.item_index}
+        )
 
     return load_run(build_run(tmp_path_factory.mktemp("runs") / "run", Plan(record_hook=told)))
 

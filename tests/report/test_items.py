@@ -191,7 +191,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Element]:
 
     def evil(cell: Cell, record: Record) -> Record:
         text = texts[record.item_index]
-        own = {"choices": (text, *record.choices[1:]), "context": text, "item_id": f"{record.item_index:02} {text[:40]}"}
+        own: dict[str, Any] = {
+            "choices": (text, *record.choices[1:]),
+            "context": text,
+            "item_id": f"{record.item_index:02} {text[:40]}",
+        }
         if "facts" in cell.task:
             own |= {"choices": (), "logprobs": (), "output": text, "target": text, "prediction": None}
         return record.model_copy(update=own)
@@ -325,7 +329,13 @@ def test_scores_between_right_and_wrong_are_shown_as_scores(tmp_path: Path) -> N
 def test_a_share_is_never_all_or_nothing() -> None:
     text = load_text(data_root("reports") / "strings")
     builder = module._Builder(None, None, text)  # type: ignore[arg-type]
-    assert [builder._share(value) for value in (1e-9, 0.004, 0.5, 0.996, 1 - 1e-12)] == ["1%", "1%", "50%", "99%", "99%"]
+    assert [builder._share(value) for value in (1e-9, 0.004, 0.5, 0.996, 1 - 1e-12)] == [
+        "1%",
+        "1%",
+        "50%",
+        "99%",
+        "99%",
+    ]
     assert builder._share(1.0) == "100%"
     assert math.isclose(module._SURE, 0.8)
 
@@ -339,7 +349,7 @@ def test_paper_holds_as_many_cards_as_the_style_sheet_shows(section: Element) ->
 
 
 def test_names_of_models_and_sources_are_escaped(tmp_path: Path) -> None:
-    plan = Plan(items=4, codes=("en", "eu"), holes=False, models={name: SCRIPT for name in MODELS})
+    plan = Plan(items=4, codes=("en", "eu"), holes=False, models=dict.fromkeys(MODELS, SCRIPT))
     folder = build_run(tmp_path / "run", plan)
     run = _change_tasks(folder, source=SCRIPT + "\N{RIGHT-TO-LEFT OVERRIDE}")
     html = render(run)
