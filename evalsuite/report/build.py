@@ -14,16 +14,19 @@ from markupsafe import Markup
 
 from evalsuite import __version__
 from evalsuite.analysis import load_run
-from evalsuite.analysis.device_tables import device_tables
+from evalsuite.analysis.device_tables import DeviceTables, device_tables
+from evalsuite.analysis.language_index import language_indices
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
 from evalsuite.analysis.spotcheck import spot_tables
 from evalsuite.analysis.tables import Tables, analyse
+from evalsuite.analysis.tradeoffs import tradeoffs
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.quantisations import types_text
 from evalsuite.errors import StoreError
 from evalsuite.report.chapters import chapters_of
-from evalsuite.report.device import Shown, build_device
+from evalsuite.report.device import build_device
+from evalsuite.report.device_shown import Shown
 from evalsuite.report.labels import build_labels
 from evalsuite.report.lengths import build_lengths
 from evalsuite.report.names import Names
@@ -44,6 +47,7 @@ from evalsuite.report.sections import build_sections
 from evalsuite.report.spot import SpotSection, SpotShown, build_spot
 from evalsuite.report.summary import summarise
 from evalsuite.report.text import Text, load_text
+from evalsuite.report.tradeoffs import TradeoffSection, build_tradeoffs
 from evalsuite.report.variants import build_variants
 from evalsuite.store import RunFolder
 
@@ -96,7 +100,9 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
     # A run that only measures a device, or has texts read, has no scores to speak of.
     answered = any(not task.only_read for task in run.manifest.tasks.values())
     asked_items = answered or not (run.profiles or parity)
-    device = build_device(run, device_tables(run), names, text)
+    measured = device_tables(run)
+    device = build_device(run, measured, names, text)
+    traded = _tradeoffs(run, tables, measured, names, text)
     spot = _spot(run, text)
     labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
     lengths = build_lengths(run, tables, names, text)
@@ -109,6 +115,7 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "quantisation": quantisation,
         "parity": parity,
         "device": device,
+        "tradeoffs": traded,
         "spot": spot,
     }
     return {
@@ -133,6 +140,7 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "asked_items": asked_items,
         "parity": parity,
         "device": device,
+        "tradeoffs": traded,
         "spot": spot,
         "spot_shown": SpotShown(text),
         "shown": Shown(text),
@@ -164,6 +172,15 @@ def _joined(folder: Path, kind: str) -> Markup:
 
 def _spot(run: Run, text: Text) -> SpotSection | None:
     return build_spot(run, spot_tables(RunFolder(run.path)), Names(run, text), text)
+
+
+def _tradeoffs(
+    run: Run, tables: Tables, device: DeviceTables, names: Names, text: Text
+) -> TradeoffSection | None:
+    if not run.profiles:
+        return None
+    rows = tradeoffs(run, tables.scores, language_indices(run, differences=False), device)
+    return build_tradeoffs(run, tables, rows, names, text)
 
 
 def _write(out: Path, html: str) -> None:

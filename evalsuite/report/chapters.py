@@ -17,7 +17,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("translations", "lengths", "method"),
         ),
         "device": ("device", "spot"),
-        "tradeoffs": ("quantisation",),
+        "tradeoffs": ("tradeoffs", "quantisation"),
         "items": (),
         "method": ("ran", "failures", "provenance"),
     }
