@@ -66,7 +66,10 @@ def language_indices(run: Run, *, differences: bool = True) -> tuple[LanguageInd
         differences: Whether to make differences to the reference too; their tests take most of the time.
     """
     rows = [
-        row for model in run.models for form in run.forms for row in _of_model(run, model, form, differences=differences)
+        row
+        for model in run.models
+        for form in run.forms
+        for row in _of_model(run, model, form, differences=differences)
     ]
     corrected = holm([None if row.difference is None else row.difference.p for row in rows])
     return tuple(

@@ -231,9 +231,7 @@ def _placed(rows: Sequence[TradeoffRow]) -> list[TradeoffRow]:
             on_front=flags[i],
             dominated_by=()
             if flags[i]
-            else tuple(
-                rows[j].model for j in ahead if points[j][0] >= points[i][0] and points[j][1] <= points[i][1]
-            ),
+            else tuple(rows[j].model for j in ahead if points[j][0] >= points[i][0] and points[j][1] <= points[i][1]),
         )
         for i, row in enumerate(rows)
     ]

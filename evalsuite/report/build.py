@@ -174,9 +174,7 @@ def _spot(run: Run, text: Text) -> SpotSection | None:
     return build_spot(run, spot_tables(RunFolder(run.path)), Names(run, text), text)
 
 
-def _tradeoffs(
-    run: Run, tables: Tables, device: DeviceTables, names: Names, text: Text
-) -> TradeoffSection | None:
+def _tradeoffs(run: Run, tables: Tables, device: DeviceTables, names: Names, text: Text) -> TradeoffSection | None:
     if not run.profiles:
         return None
     rows = tradeoffs(run, tables.scores, language_indices(run, differences=False), device)

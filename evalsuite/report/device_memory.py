@@ -98,7 +98,9 @@ class _Builder:
         )
 
     def _part(self, part: MemoryPart, size: int) -> str:
-        return self._text("device.part_size", part=self._text(f"device.part.{part}"), size=self._text.number(size / MIB, 0))
+        return self._text(
+            "device.part_size", part=self._text(f"device.part.{part}"), size=self._text.number(size / MIB, 0)
+        )
 
     def _said(self) -> Iterator[str]:
         for one in self._known:
@@ -118,10 +120,7 @@ class _Builder:
                 for budget in self._budgets
             ),
             needs=tuple(Need(self._series(one.model), one.needed / MIB, self._key(one.model)) for one in self._known),
-            budgets=tuple(
-                Budget(_short(budget.name), *_free(budget))
-                for budget in self._budgets
-            ),
+            budgets=tuple(Budget(_short(budget.name), *_free(budget)) for budget in self._budgets),
             axis=self._text("device.budgets_axis"),
             tick=lambda value: self._text.number(value, 0),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -27,6 +27,8 @@ class ReadingSection:
     languages: tuple[tuple[str, tuple[PaceRow, ...]], ...]
     sources: tuple[tuple[str, str, str], ...]
     """Where the speeds of reading come from: (language, how, source)."""
+    times: Callable[[float | None], str]
+    """Shows how many times as fast."""
 
 
 def build_reading(run: Run, rows: Sequence[PaceRow], names: Names, text: Text) -> ReadingSection | None:
@@ -46,6 +48,7 @@ def build_reading(run: Run, rows: Sequence[PaceRow], names: Names, text: Text) -
             for code in codes
             if (speed := speeds[code]) is not None
         ),
+        times=lambda value: _times(value, text),
     )
 
 
@@ -108,19 +111,26 @@ def _said(rows: Sequence[PaceRow], names: Names, text: Text) -> Iterator[str]:
 
 def _sentences(rows: Sequence[PaceRow], names: Names, text: Text) -> Iterator[str]:
     for model in dict.fromkeys(row.model for row in rows):
-        own = [row for row in rows if row.model == model and row.times is not None]
+        # A claim rests on published speeds alone; estimates are shown, and said to be estimates.
+        own = [
+            row for row in rows if row.model == model and row.reading is not None and row.reading.basis == "reported"
+        ]
         if not own:
             continue
         slow, fast = (pick(own, key=lambda row: row.times or 0.0) for pick in (min, max))
         yield text(
             "device.pace" if len(own) > 1 else "device.pace_one",
             model=names.model(model),
-            least=_times(slow.times, text),
+            least=_number(slow.times, text),
             slow=names.language(slow.language).shown,
-            most=_times(fast.times, text),
+            most=_number(fast.times, text),
             fast=names.language(fast.language).shown,
         )
 
 
+def _number(value: float | None, text: Text) -> str:
+    return text.number(value, 1 if value is not None and value < 10 else 0)
+
+
 def _times(value: float | None, text: Text) -> str:
-    return text.number(value, 1 if value is not None and value < 10 else 0) + "\N{MULTIPLICATION SIGN}"
+    return _number(value, text) + ("" if value is None else "\N{MULTIPLICATION SIGN}")

@@ -117,9 +117,7 @@ class _Builder:
             return self._text("device.caption_own", kind=title)
         return self._text("device.caption", kind=title, what=self._text(f"device.what.{kind}"))
 
-    def _panel(
-        self, ident: str, title: str, codes: Sequence[str], rows: Sequence[LatencyRow], *, first: bool
-    ) -> Panel:
+    def _panel(self, ident: str, title: str, codes: Sequence[str], rows: Sequence[LatencyRow], *, first: bool) -> Panel:
         def median(row: LatencyRow) -> Estimate:
             return (row.ttft if first else row.total).median
 

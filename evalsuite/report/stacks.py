@@ -120,7 +120,8 @@ def draw_budgets(panel: BudgetPanel) -> Markup:
         axes.set_xscale("log", base=2)
         axes.set_xlim(min(values) / 1.3, max(values) * 1.15)
         axes.set_ylim(len(panel.budgets) - 0.5, -0.5)
-        _axis(axes, panel.axis, panel.tick, palette, octaves=True)
+        _axis(axes, "", panel.tick, palette, octaves=True)
+        figure.text(0.5, 6 / height, panel.axis, ha="center", fontsize=12.5, color=palette.muted)
         for row, budget in enumerate(panel.budgets):
             axes.text(-0.03, row, budget.title, transform=axes.get_yaxis_transform(), ha="right", va="center",
                       fontsize=11.5, color=palette.ink)  # fmt: skip
@@ -146,9 +147,7 @@ def draw_budgets(panel: BudgetPanel) -> Markup:
     )
 
 
-def _axis(
-    axes: Axes, label: str, tick: Callable[[float], str], palette: Palette, *, octaves: bool = False
-) -> None:
+def _axis(axes: Axes, label: str, tick: Callable[[float], str], palette: Palette, *, octaves: bool = False) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     axes.set_facecolor("none")
@@ -162,7 +161,8 @@ def _axis(
     axes.set_yticks([])
     axes.grid(visible=True, axis="x", color=palette.grid, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.set_xlabel(label, fontsize=12.5, color=palette.muted, labelpad=5)
+    if label:
+        axes.set_xlabel(label, fontsize=12.5, color=palette.muted, labelpad=5)
 
 
 def _stack(axes: Axes, stack: Stack, top: float, palette: Palette) -> None:

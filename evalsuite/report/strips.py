@@ -123,7 +123,7 @@ def _strip(axes: Axes, strip: Strip, y: float, unit: float, palette: Palette) ->
     # All strokes are one path: forty marks of a strip would be forty elements.
     xs = [x for value in strip.values for x in (value, value, float("nan"))]
     ys = [part for _ in strip.values for part in (y - 4 * unit, y + 4 * unit, float("nan"))]
-    axes.plot(xs, ys, color=colour, linewidth=1.1, alpha=0.55, solid_capstyle="butt", zorder=2)
+    axes.plot(xs, ys, color=colour, linewidth=1.4, alpha=0.65, solid_capstyle="butt", zorder=2)
     for value in strip.tails:
         axes.plot(
             [value] * 2, [y - 7 * unit, y + 7 * unit], color=colour, linewidth=2.4, solid_capstyle="butt", zorder=2.5,

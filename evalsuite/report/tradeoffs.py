@@ -86,9 +86,7 @@ def build_tradeoffs(
 
 
 class _Builder:
-    def __init__(
-        self, run: Run, tables: Tables, rows: Sequence[TradeoffRow], names: Names, text: Text
-    ) -> None:
+    def __init__(self, run: Run, tables: Tables, rows: Sequence[TradeoffRow], names: Names, text: Text) -> None:
         self._run, self._tables, self._rows, self._names, self._text = run, tables, rows, names, text
         self._shown_as = Shown(text)
 
@@ -168,7 +166,9 @@ class _Builder:
             description=self._describe(rows),
             fields=tuple(self._fields(rows)),
             cost_axis=text(f"tradeoffs.{measure}_axis"),
-            score_axis=text("tradeoffs.index" if not rows[0].group else "accuracy.axis" if share else "accuracy.axis_raw"),
+            score_axis=text(
+                "tradeoffs.index" if not rows[0].group else "accuracy.axis" if share else "accuracy.axis_raw"
+            ),
             cost_tick=self._cost_tick(costs),
             score_tick=(lambda v: text.percent_sign(text.number(100 * v, 0))) if share else lambda v: text.number(v, 0),
             top=min(1.0, max(0.3, math.ceil(top * 10) / 10)) if share else top * 1.1,
@@ -280,7 +280,9 @@ class _Builder:
 
     def score(self, row: TradeoffRow) -> str:
         """Return a score as it is shown."""
-        return self._text.percent(row.score.value) if row.scale is Scale.SHARE else self._text.number(row.score.value, 2)
+        return (
+            self._text.percent(row.score.value) if row.scale is Scale.SHARE else self._text.number(row.score.value, 2)
+        )
 
     def cost(self, row: TradeoffRow) -> str:
         """Return a cost with its unit."""
