@@ -25,7 +25,7 @@ def build_context(run: Run, rows: Sequence[CurveRow], names: Names, text: Text) 
     ):
         panel = _panel(run, rows, names, text, ident, value, show)
         if panel is not None:
-            made.append(Drawing(text(f"device.context_{ident}"), draw_curves(panel)))
+            made.append(Drawing(text(f"device.context.{ident}"), draw_curves(panel)))
     return tuple(made)
 
 
@@ -46,7 +46,7 @@ def _panel(
     digits = tick_digits(top)
     return CurvePanel(
         id=f"device-context-{ident}",
-        title=text(f"device.context_{ident}_aria"),
+        title=text(f"device.context_aria.{ident}"),
         description=" ".join(
             text("device.context_said", model=names.model(row.model), n=row.tokens, value=show(value))
             for row, value in known

@@ -92,7 +92,7 @@ def _label(code: str, speed: float | None, rows: Sequence[PaceRow], names: Names
     reading = next((row.reading for row in rows if row.language == code), None)
     detail = text("word.low") if name.low else ""
     if speed is None:
-        detail = text("device.pace_unknown_short")
+        detail = text("device.pace_unknown")
     elif reading is not None and reading.basis == "estimate":
         detail = text("device.pace_estimate")
     return RowLabel(name.shown, detail, speed)

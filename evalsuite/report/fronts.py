@@ -154,10 +154,10 @@ def _step(axes: Axes, dots: Sequence[Dot], palette: Palette) -> None:
 
 def _dot(axes: Axes, dot: Dot, palette: Palette) -> None:
     colour = palette.series[dot.series % SERIES_COLOURS]
-    for ends, along in ((dot.score_ends, False), (dot.cost_ends, True)):
-        if ends[0] is not None and ends[1] is not None:
-            at = [dot.score if along else dot.cost] * 2
-            xs, ys = (ends, at) if along else (at, ends)
+    lines = ((dot.score_ends, (dot.cost, dot.cost), False), (dot.cost_ends, (dot.score, dot.score), True))
+    for (low, high), across, flat in lines:
+        if low is not None and high is not None:
+            xs, ys = ((low, high), across) if flat else (across, (low, high))
             axes.plot(xs, ys, color=colour, linewidth=1.5, solid_capstyle="butt", zorder=2)
     # The halo keeps points apart that lie upon each other, and carries the cost; the point itself carries the score.
     for size, fill, edge, value, above in (

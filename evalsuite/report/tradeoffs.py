@@ -162,10 +162,10 @@ class _Builder:
         top = max(scores)
         panel = FrontPanel(
             id=ident,
-            title=text(f"tradeoffs.{measure}_aria", group=title),
+            title=text(f"tradeoffs.aria.{measure}", group=title),
             description=self._describe(rows),
             fields=tuple(self._fields(rows)),
-            cost_axis=text(f"tradeoffs.{measure}_axis"),
+            cost_axis=text(f"tradeoffs.axis.{measure}"),
             score_axis=text(
                 "tradeoffs.index" if not rows[0].group else "accuracy.axis" if share else "accuracy.axis_raw"
             ),
@@ -174,7 +174,7 @@ class _Builder:
             top=min(1.0, max(0.3, math.ceil(top * 10) / 10)) if share else top * 1.1,
             empty=text("tradeoffs.empty"),
         )
-        return TradeoffFigure(text(f"tradeoffs.{measure}"), draw_fronts(panel), tuple(self._readings(measure, rows)))
+        return TradeoffFigure(text(f"tradeoffs.panel.{measure}"), draw_fronts(panel), tuple(self._readings(measure, rows)))
 
     def _fields(self, rows: Sequence[TradeoffRow]) -> Iterator[Field]:
         several = len({(row.language, row.task) for row in rows}) > len({row.language for row in rows})
@@ -237,7 +237,7 @@ class _Builder:
             yield text("tradeoffs.single")
         for models, languages in fronts.items():
             yield text(
-                f"tradeoffs.{measure}_one" if len(models) == 1 else f"tradeoffs.{measure}_several",
+                f"tradeoffs.front_one.{measure}" if len(models) == 1 else f"tradeoffs.front_several.{measure}",
                 languages=text.join(list(dict.fromkeys(languages))),
                 models=text.join([self._names.model(name) for name in models]),
             )
