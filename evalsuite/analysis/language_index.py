@@ -52,7 +52,7 @@ class _Groups:
     left_out: tuple[tuple[str, str], ...]
 
 
-def language_indices(run: Run) -> tuple[LanguageIndexRow, ...]:
+def language_indices(run: Run, *, differences: bool = True) -> tuple[LanguageIndexRow, ...]:
     """Return the index of every model × main prompt form × language.
 
     A group is in it if every language in which the model has scores of parallel groups has scores of this one; only the
@@ -60,22 +60,31 @@ def language_indices(run: Run) -> tuple[LanguageIndexRow, ...]:
     models where they rest on the same groups. A score that is no share (chrF, say) is in no index. Generated answers
     have no level of chance: nothing that a model writes without the item is right by chance often enough to matter,
     and 0 is taken for it. A task of choices whose level of chance is not known is left out.
+
+    Args:
+        run: The run.
+        differences: Whether to make differences to the reference too; their tests take most of the time.
     """
-    rows = [row for model in run.models for form in run.forms for row in _of_model(run, model, form)]
+    rows = [
+        row
+        for model in run.models
+        for form in run.forms
+        for row in _of_model(run, model, form, differences=differences)
+    ]
     corrected = holm([None if row.difference is None else row.difference.p for row in rows])
     return tuple(
         replace(row, p_holm=p, verdict=_verdict(row.difference, p)) for row, p in zip(rows, corrected, strict=True)
     )
 
 
-def _of_model(run: Run, model: str, form: PromptForm) -> Iterator[LanguageIndexRow]:
+def _of_model(run: Run, model: str, form: PromptForm, *, differences: bool) -> Iterator[LanguageIndexRow]:
     found = _groups(run, model, form)
     for language in found.scores:
         reference = run.reference_of(language)
         own, other = found.scores[language], found.scores.get(reference or "", {})
         index = language_index(list(own.values()), level=1 - ALPHA) if own else None
         difference = None
-        if own and other:
+        if differences and own and other:
             rng = run.rng("index", model, form.value, language)
             difference = index_difference(list(own.values()), list(other.values()), rng, level=1 - ALPHA)
         yield LanguageIndexRow(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evalsuite.catalog.paths import data_root
+from evalsuite.catalog.reading_speed import READING_SPEED_FILE
 from evalsuite.catalog.yamlfile import LineOf, load_mapping, validate
 from evalsuite.errors import CatalogError
 from evalsuite.records import Name
@@ -57,6 +58,8 @@ def load_budgets(include: Sequence[Path] = ()) -> dict[str, DeviceBudget]:
     budgets: dict[str, DeviceBudget] = {}
     for folder in (data_root("devices"), *(path / "devices" for path in include)):
         for path in sorted(folder.glob("*.yaml")):
+            if path.name == READING_SPEED_FILE:
+                continue
             data, line_of = load_mapping(path)
             for key, fields in data.items():
                 budgets[key] = _budget(key, fields, path, line_of)

@@ -13,17 +13,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalsuite import __version__
-from evalsuite.analysis.device_tables import device_tables
+from evalsuite.analysis.device_tables import DeviceTables, device_tables
+from evalsuite.analysis.language_index import language_indices
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
 from evalsuite.analysis.tables import Tables, analyse
+from evalsuite.analysis.tradeoffs import tradeoffs
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.quantisations import types_text
 from evalsuite.errors import StoreError
 from evalsuite.gate.inputs import Inputs, inputs_of, open_runs
 from evalsuite.records import CellStatus
 from evalsuite.report.chapters import chapters_of
-from evalsuite.report.device import Shown, build_device
+from evalsuite.report.decision import build_decision
+from evalsuite.report.device import build_device
+from evalsuite.report.device_shown import Shown
 from evalsuite.report.drawing import collected
 from evalsuite.report.figure_files import page_palette, write_figures
 from evalsuite.report.gap_map import build_gap_map
@@ -50,6 +54,7 @@ from evalsuite.report.sections import build_sections
 from evalsuite.report.spot import SpotSection, SpotShown, build_spot
 from evalsuite.report.summary import summarise
 from evalsuite.report.text import Text, load_text
+from evalsuite.report.tradeoffs import TradeoffSection, build_tradeoffs
 from evalsuite.report.variants import build_variants
 
 __all__ = ["build_report", "live_page", "render"]
@@ -134,23 +139,28 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
     # A run that only measures a device, or has texts read, has no scores to speak of.
     answered = any(not task.only_read for task in run.manifest.tasks.values())
     asked_items = answered or not (run.profiles or parity)
-    device = build_device(run, device_tables(run), names, text)
+    measured = device_tables(run)
+    device = build_device(run, measured, names, text)
+    traded = _tradeoffs(run, tables, measured, names, text)
     spot = _spot(run, inputs, text)
     labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
     lengths = build_lengths(run, tables, names, text)
     gap_map, gap_why = build_gap_map(run, tables, names, text), build_gap_why(run, tables, text)
+    decision = build_decision(inputs, tables, measured, gap_why, names, text, options)
     quantisation = build_quantisation(run, tables, names, text)
     items = build_items(run, names, text, limit=options.items)
     script = _script(options)
     always = ("summary", "ran", "failures", "provenance", *labels.sections, *variants.sections)
     given = {
         **dict.fromkeys(("accuracy", "gap", "tokens", "method"), asked_items),
+        "decision": decision,
         "gap_map": gap_map,
         "why": gap_why,
         "lengths": lengths,
         "quantisation": quantisation,
         "parity": parity,
         "device": device,
+        "tradeoffs": traded,
         "spot": spot,
         "items": items,
     }
@@ -165,6 +175,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "sections": build_sections(run, tables, names, text),
         "variants": variants,
         "labels": labels,
+        "decision": decision,
         "gap_map": gap_map,
         "gap_why": gap_why,
         "lengths": lengths,
@@ -179,6 +190,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "asked_items": asked_items,
         "parity": parity,
         "device": device,
+        "tradeoffs": traded,
         "spot": spot,
         "spot_shown": SpotShown(text),
         "shown": Shown(text),
@@ -222,6 +234,13 @@ def _script(options: ReportOptions) -> Markup:
 
 def _spot(run: Run, inputs: Inputs, text: Text) -> SpotSection | None:
     return build_spot(run, inputs.spot_checks, Names(run, text), text)
+
+
+def _tradeoffs(run: Run, tables: Tables, device: DeviceTables, names: Names, text: Text) -> TradeoffSection | None:
+    if not run.profiles:
+        return None
+    rows = tradeoffs(run, tables.scores, language_indices(run, differences=False), device)
+    return build_tradeoffs(run, tables, rows, names, text)
 
 
 def _write(out: Path, html: str) -> None:

@@ -10,14 +10,14 @@ __all__ = ["CHAPTERS", "Chapter", "chapters_of"]
 
 CHAPTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "decision": (),
+        "decision": ("decision",),
         "gaps": ("summary", "gap_map", "gap", "why", "tokens", "replies", "parity"),
         "models": (
             *("accuracy", "categories", "label_sets", "label_wordings", "wordings", "orders"),
             *("translations", "lengths", "method"),
         ),
         "device": ("device", "spot"),
-        "tradeoffs": ("quantisation",),
+        "tradeoffs": ("tradeoffs", "quantisation"),
         "items": ("items",),
         "method": ("ran", "failures", "provenance"),
     }

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from evalsuite.report.drawing import FigureText, Palette, draw_figure
 from evalsuite.report.figures import MARKERS, series_class
+from evalsuite.report.svg import mark_id
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +32,8 @@ class Point:
     value: float
     low: float | None = None
     high: float | None = None
+    key: str = ""
+    """Names the row of the table that holds the same number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +144,10 @@ def _curve(axes: Axes, curve: Curve, aside: float, palette: Palette) -> None:
         clip_on=False,
         zorder=3,
     )
+    for point in curve.points:
+        if point.key:
+            # The line's own points are one element: these are seen alike, and each names its number.
+            axes.plot(
+                [point.x], [point.value], marker=marker, markersize=6, color=colour, linestyle="none", transform=where,
+                clip_on=False, zorder=3.1, gid=mark_id(point.key, point.value),
+            )  # fmt: skip

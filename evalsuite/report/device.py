@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-
-from markupsafe import Markup
 
 from evalsuite.analysis.device_fit import FitVerdict
 from evalsuite.analysis.device_tables import DeviceTables
 from evalsuite.analysis.load import Run
-from evalsuite.analysis.profile_rows import EnergyRow, LatencyRow, MemoryRow, TaxRow
+from evalsuite.analysis.profile_rows import CurveRow, EnergyRow, MemoryRow
+from evalsuite.analysis.reading_pace import reading_pace
+from evalsuite.catalog.reading_speed import load_reading_speeds
 from evalsuite.records import CellStatus, Kind, Stretch
-from evalsuite.report.figures import Mark, Panel, RowLabel, draw
+from evalsuite.report.device_context import build_context, context_key
+from evalsuite.report.device_energy import build_energy
+from evalsuite.report.device_memory import MemorySection, build_memory
+from evalsuite.report.device_reading import ReadingSection, build_reading
+from evalsuite.report.device_shown import Shown
+from evalsuite.report.device_times import Drawing, KindBlock, build_times
 from evalsuite.report.names import Names
 from evalsuite.report.text import MISSING, Text
-from evalsuite.stats.energy import Quantity
-from evalsuite.stats.intervals import Estimate
 
-__all__ = ["DeviceLine", "DeviceSection", "KindBlock", "Shown", "build_device"]
-
-_MIB = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceLine:
-    """One model in one language, with its token tax."""
-
-    latency: LatencyRow
-    tax: TaxRow | None
-
-
-@dataclass(frozen=True, slots=True)
-class KindBlock:
-    """One kind of request: a panel of a figure, and its table by language."""
-
-    kind: Kind
-    id: str
-    title: str
-    caption: str
-    figure: Markup | None
-    tails: bool
-    """Whether any row has a 95th percentile."""
-    languages: tuple[tuple[str, tuple[DeviceLine, ...]], ...]
+__all__ = ["DeviceSection", "build_device"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +33,13 @@ class DeviceSection:
     figure: str
     """What is said below every figure of times."""
     blocks: tuple[KindBlock, ...]
+    pace: ReadingSection | None
+    """Speed of writing beside that of reading."""
+    memory: MemorySection | None
+    context: tuple[Drawing, ...]
+    context_key: Callable[[CurveRow], str]
+    """Names a row of the table of contexts."""
+    joules: tuple[Drawing, ...]
     energies: tuple[EnergyRow, ...]
     """Those with a figure."""
     no_energy: tuple[tuple[str, str | None], ...]
@@ -74,47 +59,11 @@ def build_device(run: Run, tables: DeviceTables, names: Names, text: Text) -> De
     return _Builder(run, tables, names, text).build()
 
 
-class Shown:
-    """Figures of a device as they are shown."""
-
-    def __init__(self, text: Text) -> None:
-        self._text = text
-
-    def seconds(self, value: float | None) -> str:
-        """Return a time: milliseconds below a tenth of a second."""
-        if value is None:
-            return MISSING
-        if value < 0.1:
-            return f"{self._text.number(1000 * value, 1 if value < 0.01 else 0)} ms"
-        return f"{self._text.number(value, 2 if value < 10 else 1)} s"
-
-    def span(self, estimate: Estimate) -> str:
-        """Return the interval of a time."""
-        if estimate.low is None or estimate.high is None:
-            return MISSING
-        return self._text("word.range", low=self.seconds(estimate.low), high=self.seconds(estimate.high))
-
-    def memory(self, value: int | None) -> str:
-        """Return a size in MiB."""
-        return MISSING if value is None else f"{self._text.number(value / _MIB, 0)} MiB"
-
-    def joules(self, quantity: Quantity) -> str:
-        """Return joules with three figures that count, and the interval."""
-        if quantity.value is None:
-            return MISSING
-        if quantity.low is None or quantity.high is None:
-            return f"{self._figures(quantity.value)} J"
-        return f"{self._figures(quantity.value)} J ({self._figures(quantity.low)} – {self._figures(quantity.high)})"
-
-    def _figures(self, value: float) -> str:
-        return self._text.number(value, max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0)
-
-
 class _Builder:
     def __init__(self, run: Run, tables: DeviceTables, names: Names, text: Text) -> None:
         self._run, self._tables, self._names, self._text = run, tables, names, text
         self._shown = Shown(text)
-        self._form = run.forms[0]
+        self._pace = reading_pace(tables, load_reading_speeds(run.manifest.sweep.include))
         # What was asked in two languages is then not the same content, and must not be said to be.
         self._own = any(profile.facts.cell.settings.own_messages for profile in run.profiles)
 
@@ -125,7 +74,12 @@ class _Builder:
             tables=tables,
             intro=self._intro(),
             figure=self._text("device.figure_own" if self._own else "device.figure"),
-            blocks=tuple(self._block(kind) for kind in Kind if any(r.kind is kind for r in tables.latencies)),
+            blocks=build_times(self._run, tables, self._names, self._text, own=self._own),
+            pace=build_reading(self._run, self._pace, self._names, self._text),
+            memory=build_memory(self._run, tables, self._names, self._text),
+            context=build_context(self._run, tables.curve, self._names, self._text),
+            context_key=lambda row: context_key(self._run, row, self._names),
+            joules=build_energy(self._run, tables.energies, self._names, self._text),
             energies=tuple(row for row in tables.energies if row.gross.value is not None),
             no_energy=tuple(dict.fromkeys((row.gross.reason or "", row.fix) for row in without)),
             looked_for=tuple(
@@ -147,75 +101,6 @@ class _Builder:
             threads=self._text.join(list(dict.fromkeys(f"{f.cell.threads} ({f.cell.threads_reason})" for f in facts))),
             rounds=self._text.join(list(dict.fromkeys(str(f.rounds_done) for f in facts))),
         )
-
-    def _block(self, kind: Kind) -> KindBlock:
-        rows = [row for row in self._tables.latencies if row.kind is kind]
-        tax = {(row.model, row.language): row for row in self._tables.taxes if row.kind is kind}
-        title = self._text(f"device.kind.{kind}")
-        codes = [code for code in self._run.languages if any(row.language == code for row in rows)]
-        ident = f"device-{kind}"
-        return KindBlock(
-            kind=kind,
-            id=ident,
-            title=title,
-            caption=self._caption(kind, title),
-            figure=draw(self._panel(ident, title, codes, rows)),
-            tails=any(row.total.p95.value is not None for row in rows),
-            languages=tuple(
-                (
-                    code,
-                    tuple(DeviceLine(row, tax.get((row.model, code))) for row in rows if row.language == code),
-                )
-                for code in codes
-            ),
-        )
-
-    def _caption(self, kind: Kind, title: str) -> str:
-        if self._own and kind is Kind.CLASSIFICATION:
-            return self._text("device.caption_own", kind=title)
-        return self._text("device.caption", kind=title, what=self._text(f"device.what.{kind}"))
-
-    def _panel(self, ident: str, title: str, codes: Sequence[str], rows: Sequence[LatencyRow]) -> Panel:
-        marks = [
-            Mark(
-                codes.index(row.language),
-                self._names.series_of(row.model, self._form).index,
-                row.total.median.value,
-                row.total.median.low,
-                row.total.median.high,
-                filled=not row.flagged,
-                text=self._shown.seconds(row.total.median.value),
-                key=self._names.key(row),
-            )
-            for row in rows
-            if row.total.median.value is not None
-        ]
-        top = max([mark.high or mark.value for mark in marks], default=1.0)
-        # Two ticks must not read the same: steps are at least a quarter of a power of ten below the longest bar.
-        digits = max(0, 1 + math.ceil(-math.log10(top)))
-        said = "; ".join(
-            f"{self._names.language(row.language).shown}, {self._names.model(row.model)}: "
-            f"{self._shown.seconds(row.total.median.value)}"
-            for row in rows
-        )
-        return Panel(
-            id=ident,
-            title=self._text("device.aria", kind=title),
-            description=f"{said}.",
-            rows=tuple(self._label(code) for code in codes),
-            marks=tuple(marks),
-            series=len(self._names.series),
-            axis=self._text("device.axis"),
-            # Room for the number beside the longest bar.
-            limits=(0.0, top * 1.3),
-            tick=lambda value: self._text.number(value, digits),
-            bars=True,
-            empty=self._text("word.no_data"),
-        )
-
-    def _label(self, code: str) -> RowLabel:
-        name = self._names.language(code)
-        return RowLabel(name.shown, self._text("word.low") if name.low else "")
 
     # --- sentences
 

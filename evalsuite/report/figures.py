@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MARKERS", "Mark", "Panel", "RowLabel", "draw", "marker_path", "series_class"]
+__all__ = ["MARKERS", "Mark", "Panel", "RowLabel", "draw", "marker", "marker_path", "series_class"]
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Shape of each series: colour is never the only sign."""
@@ -68,6 +68,8 @@ class Panel:
     bars: bool = False
     empty: str = ""
     """What to write in a row that has no marks, so that it is not read as a zero."""
+    band: tuple[float, float] | None = None
+    """A range of the axis that is shaded."""
 
 
 def draw(panel: Panel) -> Markup:
@@ -107,10 +109,11 @@ def marker_path(series: int) -> str:
         "v": "M0 5.5L5.5 -4.5H-5.5Z",
         "P": "M-1.8 -5.5H1.8V-1.8H5.5V1.8H1.8V5.5H-1.8V1.8H-5.5V-1.8H-1.8Z",
         "X": "M-5 -2.5L-2.5 -5L0 -2.5L2.5 -5L5 -2.5L2.5 0L5 2.5L2.5 5L0 2.5L-2.5 5L-5 2.5L-2.5 0Z",
-    }[_marker(series)]
+    }[marker(series)]
 
 
-def _marker(series: int) -> str:
+def marker(series: int) -> str:
+    """Return the shape of a series, as matplotlib names it."""
     # Past seven series the colours repeat; the shift gives the repeated colour another shape.
     return MARKERS[(series + series // SERIES_COLOURS) % len(MARKERS)]
 
@@ -131,6 +134,8 @@ def _frame(axes: Axes, panel: Panel, palette: Palette) -> None:
     axes.set_axisbelow(True)
     axes.set_yticks([])
     axes.set_xlabel(panel.axis, fontsize=12.5, color=palette.muted, labelpad=5)
+    if panel.band is not None:
+        axes.axvspan(*panel.band, color=palette.grid, alpha=0.55, linewidth=0, zorder=0.3)
     if panel.zero_line:
         axes.axvline(0, color=palette.ink, linewidth=1.2, zorder=1.5)
 
@@ -193,7 +198,7 @@ def _marks(axes: Axes, panel: Panel, row_height: float, palette: Palette) -> Non
         axes.plot(
             [mark.value],
             [y],
-            marker=_marker(mark.series),
+            marker=marker(mark.series),
             markersize=7,
             markerfacecolor=colour if mark.filled else palette.surface,
             markeredgecolor=colour,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.quantisation import DeltaRow, DoubleDeltaRow, TierDeltaRow, quantised_models
 from evalsuite.analysis.rows import Scale, Verdict
@@ -12,6 +14,8 @@ from evalsuite.analysis.tables import Tables
 from evalsuite.catalog.quantisations import other_types, types_text
 from evalsuite.records import Model
 from evalsuite.report.blocks import Block, Blocks, Gathered, Part, Row
+from evalsuite.report.figures import draw
+from evalsuite.report.forest import forest
 from evalsuite.report.names import Names
 from evalsuite.report.text import MISSING, Text
 
@@ -42,6 +46,10 @@ class QuantisationSection:
     tiers_caption: str
     tiers_note: str
     """What the table of tiers shows, in a sentence."""
+    drawn: tuple[Block[DeltaRow], ...]
+    """Blocks of `deltas` that have a figure."""
+    forest: str
+    """What is said below the figure."""
 
 
 def build_quantisation(run: Run, tables: Tables, names: Names, text: Text) -> QuantisationSection | None:
@@ -65,13 +73,17 @@ class _Builder:
 
     def build(self) -> QuantisationSection:
         tables, text = self._tables, self._text
+        deltas = self._parts("quantisation-deltas", tables.quantisation, self._deltas)
+        margins = any(row.margin is not None for row in tables.quantisation)
         return QuantisationSection(
             files=tuple(self._files()),
-            deltas=self._parts("quantisation-deltas", tables.quantisation, self._deltas),
+            deltas=deltas,
             languages=self._parts("quantisation-languages", tables.quantisation_languages, self._languages),
             tiers=tables.quantisation_tiers,
             tiers_caption=text("quantisation.tiers_caption", family=_tested(tables.quantisation_tiers)),
             tiers_note=self._note("quantisation.tiers_note", tables.quantisation_tiers),
+            drawn=tuple(block for part in deltas for block in part.blocks if block.figure is not None),
+            forest=text("quantisation.forest" if margins else "quantisation.forest_raw"),
         )
 
     def _files(self) -> Iterable[QuantisedFile]:
@@ -105,15 +117,17 @@ class _Builder:
         caption += "".join(
             f" {self._text('quantisation.margin', margin=_points(margin))}" for margin in sorted(margins)
         )
-        return self._block(found, caption, self._note("quantisation.note", found.rows))
+        panel = forest(found, self._tables.quantisation, self._names, self._text)
+        figure = None if panel is None else draw(panel)
+        return self._block(found, caption, self._note("quantisation.note", found.rows), figure)
 
     def _languages(self, found: Gathered[DoubleDeltaRow]) -> Block[DoubleDeltaRow]:
         family = _tested(self._tables.quantisation_languages)
         caption = self._text("quantisation.languages_caption", group=found.title, family=family)
         return self._block(found, caption, self._note("quantisation.languages_note", found.rows))
 
-    def _block(self, found: Gathered[Row], caption: str, note: str) -> Block[Row]:
-        return Block(found.id, found.title, found.family, caption, None, self._blocks.lines(found.rows), note)
+    def _block(self, found: Gathered[Row], caption: str, note: str, figure: Markup | None = None) -> Block[Row]:
+        return Block(found.id, found.title, found.family, caption, figure, self._blocks.lines(found.rows), note)
 
     def _note(self, key: str, rows: Iterable[DeltaRow | DoubleDeltaRow | TierDeltaRow]) -> str:
         """Return how many differences are shown; that none is shown is not that there is none."""

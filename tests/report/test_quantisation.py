@@ -101,3 +101,31 @@ def test_with_many_groups_ids_are_unique_and_every_reference_is_met(tmp_path):
 def test_there_is_no_such_part_without_quantisations(tmp_path):
     run = load_run(build_quantised(tmp_path / "run", _score, items=4, codes=("en", "eu"), models=(file_of(BASE),)))
     assert Page(render(run)).root.find("section", id="quantisation") == []
+
+
+def test_the_forest_plot_shows_the_numbers_of_its_table(both):
+    tables, page = both
+    section = _section(page)
+    figures = [f for f in section.find("svg", role="img") if "minus score of its base" in f.attrs["aria-label"]]
+    assert len(figures) == len({row.group for row in tables.quantisation})
+    drawn = [(e.attrs["data-key"], e.attrs["data-v"]) for f in figures for e in f.every() if "data-key" in e.attrs]
+    expected = [f"{100 * row.difference.difference:.6g}" for row in tables.quantisation]
+    assert sorted(value for _, value in drawn) == sorted(expected)
+    in_tables = {
+        (row.attrs["data-key"], cell.attrs["data-v"])
+        for row in section.find("tr")
+        if "data-key" in row.attrs
+        for cell in row.children
+        if "data-v" in cell.attrs
+    }
+    assert set(drawn) <= in_tables
+    hollow = sum("fill: var(--surface)" in e.attrs.get("style", "") for f in figures for e in f.every())
+    assert hollow == sum(row.verdict not in {Verdict.BEHIND, Verdict.AHEAD} for row in tables.quantisation) > 0
+    assert "The shaded band is the margin" in section.text
+
+
+def test_a_forest_plot_marks_low_resource_languages(both):
+    (figure,) = _section(both[1]).find("svg", role="img")
+    texts = [e.text for e in figure.find("text")]
+    assert texts.count("low-resource") == 1
+    assert {"English", "Spanish", "Basque"} <= set(texts)
