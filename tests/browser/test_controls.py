@@ -37,7 +37,7 @@ def _ordered(values: Sequence[float | None], *, down: bool) -> bool:
 def test_a_table_is_sorted_within_each_language_and_what_is_missing_comes_last(opened: Open) -> None:
     found = opened("scores")
     before = _column(found, "Score")
-    assert [None in body for body in before].count(True) == 1
+    assert [None in body for body in before].count(True) == 2  # one cell failed, one was skipped
     table = found.page.locator(_SCORES)
     button, head = (table.locator(one, has_text="Score") for one in ("th .sort", "th:has(.sort)"))
     for direction in ("descending", "ascending", "descending"):
