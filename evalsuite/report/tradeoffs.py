@@ -174,7 +174,9 @@ class _Builder:
             top=min(1.0, max(0.3, math.ceil(top * 10) / 10)) if share else top * 1.1,
             empty=text("tradeoffs.empty"),
         )
-        return TradeoffFigure(text(f"tradeoffs.panel.{measure}"), draw_fronts(panel), tuple(self._readings(measure, rows)))
+        return TradeoffFigure(
+            text(f"tradeoffs.panel.{measure}"), draw_fronts(panel), tuple(self._readings(measure, rows))
+        )
 
     def _fields(self, rows: Sequence[TradeoffRow]) -> Iterator[Field]:
         several = len({(row.language, row.task) for row in rows}) > len({row.language for row in rows})
@@ -235,10 +237,13 @@ class _Builder:
                 fronts.setdefault(tuple(r.model for r in ahead), []).append(self._names.language(language).shown)
         if not fronts:
             yield text("tradeoffs.single")
+        every = len({row.language for row in rows})
         for models, languages in fronts.items():
             yield text(
                 f"tradeoffs.front_one.{measure}" if len(models) == 1 else f"tradeoffs.front_several.{measure}",
-                languages=text.join(list(dict.fromkeys(languages))),
+                languages=text("tradeoffs.all_languages")
+                if every > 1 and len(set(languages)) == every
+                else text.join(list(dict.fromkeys(languages))),
                 models=text.join([self._names.model(name) for name in models]),
             )
 
