@@ -87,7 +87,7 @@ check: $(STAMPS)/dev
 
 test: $(STAMPS)/full
 	@$(MAKE) --no-print-directory check
-	@echo "== real models, transformers, the built wheel (5 to 15 minutes)"
+	@echo "== real models, transformers, the built wheel, the report in Chromium (5 to 15 minutes)"
 	@$(BIN)/pytest -q -m real -n 2 --dist loadfile
 
 format: $(STAMPS)/dev

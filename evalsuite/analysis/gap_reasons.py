@@ -25,7 +25,7 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import right_choices
 from evalsuite.analysis.paired_items import Pair, compared, group_tasks, pair_languages, usable_clusters
 from evalsuite.analysis.replies import answer_language, language_verdicts
-from evalsuite.analysis.rows import ALPHA
+from evalsuite.analysis.rows import ALPHA, GapRow
 from evalsuite.analysis.score_table import answer_spread
 from evalsuite.errors import InputError
 from evalsuite.records import Cell, PromptForm
@@ -34,7 +34,7 @@ from evalsuite.stats.intervals import ratio_of_means, wilson
 from evalsuite.stats.paired import PairedDifference, paired_difference
 from evalsuite.store import RunFolder
 
-__all__ = ["gap_reasons"]
+__all__ = ["gap_reasons", "reasons_of"]
 
 _MOST_CONFUSIONS = 5
 
@@ -57,7 +57,7 @@ def gap_reasons(run: Run, *, reference: str | None = None) -> tuple[GapReasons, 
             f"this run has no language {reference!r}", fix=f"name one of its languages: {', '.join(run.languages)}"
         )
     return tuple(
-        _reasons(run, model, group, form, (language, wanted))
+        _reasons(run, model, group, form, (language, wanted), kinds=True)
         for group in run.groups
         for language in run.languages
         if language in (tasks := group_tasks(run, group))
@@ -68,7 +68,23 @@ def gap_reasons(run: Run, *, reference: str | None = None) -> tuple[GapReasons, 
     )
 
 
-def _reasons(run: Run, model: str, group: str, form: PromptForm, languages: tuple[str, str]) -> GapReasons:
+def reasons_of(run: Run, gap: GapRow, *, kinds: bool = True) -> GapReasons:
+    """Return what lies behind one gap.
+
+    Args:
+        run: The run.
+        gap: A row of its table of gaps.
+        kinds: Whether to look at kinds of items, for which the stored items themselves are read.
+
+    Raises:
+        StoreError: Stored items are damaged.
+    """
+    return _reasons(run, gap.model, gap.group, gap.form, (gap.language, gap.reference), kinds=kinds)
+
+
+def _reasons(
+    run: Run, model: str, group: str, form: PromptForm, languages: tuple[str, str], *, kinds: bool
+) -> GapReasons:
     pair = pair_languages(run, model, group, form, languages)
     language, reference = languages
     if isinstance(pair, str):
@@ -102,7 +118,7 @@ def _reasons(run: Run, model: str, group: str, form: PromptForm, languages: tupl
         wrong_language=_wrong_language(run, pair, cell, difference),
         options=_options(pair),
         confusions=_confusions(pair),
-        kinds=_kinds(run, pair, cell),
+        kinds=_kinds(run, pair, cell) if kinds else Part(None, "kinds of items were not asked for"),
     )
 
 

@@ -82,6 +82,7 @@ for _name, _module in (
     ("doctor", doctor),
 ):
     app.command(_name, epilog=_module.EXAMPLES)(_module.command)
+app.command("view", epilog=report.VIEW_EXAMPLES)(report.view)
 app.command("lm-eval", epilog=lmeval.EXAMPLES, cls=lmeval.Untouched, options_metavar="LM-EVAL-ARGUMENTS...")(
     lmeval.command
 )

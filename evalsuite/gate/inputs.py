@@ -17,7 +17,7 @@ from evalsuite.records import Manifest
 if TYPE_CHECKING:
     from evalsuite.analysis.spotcheck import SpotTable
 
-__all__ = ["Inputs", "Source", "open_runs"]
+__all__ = ["Inputs", "Source", "inputs_of", "open_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,7 @@ def open_runs(paths: Sequence[Path], *, spot_checks: bool = False) -> Iterator[I
     sources = tuple(_source(path) for path in paths)
     tables = tuple(table for path in paths for table in _tables(path)) if spot_checks else ()
     if len(sources) == 1:
-        (only,) = sources
-        ids = [*(cell.id for cell in only.manifest.cells), *(profile.id for profile in only.manifest.profiles)]
-        yield Inputs(load_run(only.path), sources, dict.fromkeys(ids, only), tables)
+        yield _alone(load_run(sources[0].path), sources[0], tables)
         return
     from evalsuite.merge import merge_runs
 
@@ -70,10 +68,28 @@ def open_runs(paths: Sequence[Path], *, spot_checks: bool = False) -> Iterator[I
         yield Inputs(load_run(out), sources, {name: by_path[part.path] for name, part in parts.items()}, tables)
 
 
+def inputs_of(run: Run) -> Inputs:
+    """Return a run that is loaded already as inputs, with its spot checks.
+
+    Raises:
+        StoreError: A spot check cannot be read, or the manifest does not say when the run was made.
+    """
+    return _alone(run, _made(run.path, run.manifest), tuple(_tables(run.path)))
+
+
+def _alone(run: Run, source: Source, tables: tuple[SpotTable, ...]) -> Inputs:
+    manifest = source.manifest
+    ids = [*(cell.id for cell in manifest.cells), *(profile.id for profile in manifest.profiles)]
+    return Inputs(run, (source,), dict.fromkeys(ids, source), tables)
+
+
 def _source(path: Path) -> Source:
     from evalsuite.store import RunFolder
 
-    manifest = RunFolder(path).manifest
+    return _made(path, RunFolder(path).manifest)
+
+
+def _made(path: Path, manifest: Manifest) -> Source:
     try:
         created = datetime.fromisoformat(manifest.created)
     except ValueError as error:

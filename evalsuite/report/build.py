@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,29 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalsuite import __version__
-from evalsuite.analysis import load_run
 from evalsuite.analysis.device_tables import DeviceTables, device_tables
 from evalsuite.analysis.language_index import language_indices
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
-from evalsuite.analysis.spotcheck import spot_tables
 from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.analysis.tradeoffs import tradeoffs
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.quantisations import types_text
 from evalsuite.errors import StoreError
+from evalsuite.gate.inputs import Inputs, inputs_of, open_runs
+from evalsuite.records import CellStatus
 from evalsuite.report.chapters import chapters_of
 from evalsuite.report.device import build_device
 from evalsuite.report.device_shown import Shown
+from evalsuite.report.drawing import collected
+from evalsuite.report.figure_files import page_palette, write_figures
+from evalsuite.report.gap_map import build_gap_map
+from evalsuite.report.gap_why import build_gap_why
 from evalsuite.report.labels import build_labels
 from evalsuite.report.lengths import build_lengths
 from evalsuite.report.names import Names
 from evalsuite.report.notices import Notices
+from evalsuite.report.options import ReportOptions
 from evalsuite.report.panels import Panels
 from evalsuite.report.parity import build_parity
 from evalsuite.report.provenance import (
@@ -49,51 +54,83 @@ from evalsuite.report.summary import summarise
 from evalsuite.report.text import Text, load_text
 from evalsuite.report.tradeoffs import TradeoffSection, build_tradeoffs
 from evalsuite.report.variants import build_variants
-from evalsuite.store import RunFolder
 
-__all__ = ["build_report", "render"]
+__all__ = ["build_report", "live_page", "render"]
 
 
-def build_report(run_path: Path, out: Path, *, tell: Callable[[str], None] | None = None) -> Path:
-    """Write the report of a run folder to `out` and return it.
+def build_report(
+    runs: Path | Sequence[Path],
+    out: Path,
+    *,
+    options: ReportOptions | None = None,
+    figures: Path | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Path:
+    """Write the report of run folders to `out` and return it.
 
-    The same folder and the same version always give the same bytes.
+    The same folders, options and version always give the same bytes.
 
     Args:
-        run_path: The run folder.
+        runs: The run folder, or several: they are joined as `evalsuite merge` joins them.
         out: HTML file to write.
+        options: What is asked of the report.
+        figures: Folder to write each figure to by itself.
         tell: Is given a line for each warning of the report, once the report is written.
 
     Raises:
-        StoreError: The run folder cannot be read, or `out` cannot be written.
+        InputError: A policy does not fit the runs, or a folder of figures cannot be written.
+        StoreError: A run folder cannot be read, runs do not belong together, or `out` cannot be written.
     """
-    run = load_run(run_path)
-    tables = analyse(run)
-    _write(out, render(run, tables))
-    if tell is not None:
-        text = load_text(data_root("reports") / "strings")
-        spot = _spot(run, text)
-        for line in (*Notices(tables.flags, Names(run, text), text).lines, *(spot.lines if spot else ())):
-            tell(line)
+    options = options or ReportOptions()
+    with open_runs([runs] if isinstance(runs, Path) else list(runs), spot_checks=True) as inputs:
+        run = inputs.run
+        tables = analyse(run)
+        with collected() as drawn:
+            _write(out, render(run, tables, options=options, inputs=inputs))
+        if figures is not None:
+            write_figures(drawn, figures, page_palette(_style(options)))
+        if tell is not None:
+            # In English, as everything else that the command line says.
+            text = load_text(data_root("reports") / "strings")
+            spot = _spot(run, inputs, text)
+            for line in (*Notices(tables.flags, Names(run, text), text).lines, *(spot.lines if spot else ())):
+                tell(line)
     return out
 
 
-def render(run: Run, tables: Tables | None = None) -> str:
-    """Return the report of a run as HTML; its tables are made where they are not given."""
-    folder = data_root("reports")
+def live_page(runs: Sequence[Path], options: ReportOptions) -> tuple[str, bool]:
+    """Return the report of runs that may be going on, and whether nothing more is to be expected of them."""
+    with open_runs(runs, spot_checks=True) as inputs:
+        waiting = any(result.status is CellStatus.PENDING for result in inputs.run.results)
+        waiting |= any(facts.status is CellStatus.PENDING for facts in inputs.run.unmeasured)
+        return render(inputs.run, options=options, inputs=inputs), not waiting
+
+
+def render(
+    run: Run, tables: Tables | None = None, *, options: ReportOptions | None = None, inputs: Inputs | None = None
+) -> str:
+    """Return the report of a run as HTML.
+
+    Args:
+        run: The run.
+        tables: Its tables; made where they are not given.
+        options: What is asked of the report.
+        inputs: Where the run comes from, where it is made of several.
+    """
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(data_root("reports")),
         # Everything is data from elsewhere, whatever the template's file name: escape all of it.
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(**_context(run, tables or analyse(run), folder))
+    context = _context(run, tables or analyse(run), options or ReportOptions(), inputs or inputs_of(run))
+    return environment.get_template("report.html.j2").render(**context)
 
 
-def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
-    text = load_text(folder / "strings")
+def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -> dict[str, Any]:
+    text = load_text(data_root("reports") / "strings", options.language)
     names = Names(run, text)
     sample = sample_text(run, text)
     parity = build_parity(run, tables, names, text)
@@ -103,14 +140,17 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
     measured = device_tables(run)
     device = build_device(run, measured, names, text)
     traded = _tradeoffs(run, tables, measured, names, text)
-    spot = _spot(run, text)
+    spot = _spot(run, inputs, text)
     labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
     lengths = build_lengths(run, tables, names, text)
+    gap_map, gap_why = build_gap_map(run, tables, names, text), build_gap_why(run, tables, text)
     quantisation = build_quantisation(run, tables, names, text)
-    script = _joined(folder / "script", "js")
+    script = _script(options)
     always = ("summary", "ran", "failures", "provenance", *labels.sections, *variants.sections)
     given = {
         **dict.fromkeys(("accuracy", "gap", "tokens", "method"), asked_items),
+        "gap_map": gap_map,
+        "why": gap_why,
         "lengths": lengths,
         "quantisation": quantisation,
         "parity": parity,
@@ -120,7 +160,7 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
     }
     return {
         "t": text,
-        "chapters": chapters_of({*always, *(part for part, found in given.items() if found)}),
+        "chapters": chapters_of({*always, *(part for part, found in given.items() if found)}, options.sections),
         "run": run,
         "manifest": run.manifest,
         "tables": tables,
@@ -129,6 +169,8 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "sections": build_sections(run, tables, names, text),
         "variants": variants,
         "labels": labels,
+        "gap_map": gap_map,
+        "gap_why": gap_why,
         "lengths": lengths,
         "quantisation": quantisation,
         "summary": (
@@ -156,12 +198,14 @@ def _context(run: Run, tables: Tables, folder: Path) -> dict[str, Any]:
         "made_text": partial(made_text, text),
         "types_text": types_text,
         "data_text": data_text,
-        "style": _joined(folder / "style", "css"),
+        "style": _style(options),
         "script": script,
         "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
-        "title": run.manifest.sweep.title or run.manifest.sweep.name,
+        "title": options.title or run.manifest.sweep.title or run.manifest.sweep.name,
+        "theme": options.theme,
+        "live": options.live,
         "version": __version__,
-        "folder": run.path.resolve().name,
+        "folder": text.join([source.path.resolve().name for source in inputs.sources]),
     }
 
 
@@ -170,8 +214,18 @@ def _joined(folder: Path, kind: str) -> Markup:
     return Markup("\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob(f"*.{kind}"))))  # noqa: S704
 
 
-def _spot(run: Run, text: Text) -> SpotSection | None:
-    return build_spot(run, spot_tables(RunFolder(run.path)), Names(run, text), text)
+def _style(options: ReportOptions) -> Markup:
+    style = _joined(data_root("reports") / "style", "css")
+    return style if options.theme is None else style + Markup("\n") + Markup(options.theme.style)  # noqa: S704  # colours alone
+
+
+def _script(options: ReportOptions) -> Markup:
+    folder = data_root("reports") / "script"
+    return _joined(folder, "js") + (_joined(folder / "live", "js") if options.live else Markup(""))
+
+
+def _spot(run: Run, inputs: Inputs, text: Text) -> SpotSection | None:
+    return build_spot(run, inputs.spot_checks, Names(run, text), text)
 
 
 def _tradeoffs(run: Run, tables: Tables, device: DeviceTables, names: Names, text: Text) -> TradeoffSection | None:

@@ -10,8 +10,8 @@ __all__ = ["CHAPTERS", "Chapter", "chapters_of"]
 
 CHAPTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "decision": ("summary",),
-        "gaps": ("gap", "tokens", "replies", "parity"),
+        "decision": (),
+        "gaps": ("summary", "gap_map", "gap", "why", "tokens", "replies", "parity"),
         "models": (
             *("accuracy", "categories", "label_sets", "label_wordings", "wordings", "orders"),
             *("translations", "lengths", "method"),

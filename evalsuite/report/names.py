@@ -110,8 +110,14 @@ class Names:
 
         Args:
             row: Any row with a model and a language; with a prompt form, and a task or group, where it has them.
+
+        Returns:
+            Nothing for what has no series, which is in no figure: baselines, and other forms than the main ones.
         """
-        series = self.series_of(row.model, getattr(row, "form", None) or self._run.forms[0])
+        form = getattr(row, "form", None) or self._run.forms[0]
+        series = next((s for s in self.series if s.model == row.model and s.form == form), None)
+        if series is None:
+            return ""
         parts = (row.language, getattr(row, "task", None) or getattr(row, "group", None), getattr(row, "kind", None))
         return " ".join([str(series.index), *(str(part) for part in parts if part)])
 

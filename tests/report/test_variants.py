@@ -71,7 +71,7 @@ def _rows(page: Page, name: str) -> list[str]:
 def test_each_has_its_section_and_its_place_in_the_contents(varied_page: Page) -> None:
     assert {name: _section(varied_page, name).find("h3")[0].text for name in SECTIONS} == SECTIONS
     links = [e.attrs["href"] for e in varied_page.root.find("nav")[0].find("a")]
-    assert [link for link in links if link[1:] in SECTIONS] == [f"#{name}" for name in SECTIONS]
+    assert {link[1:] for link in links} >= set(SECTIONS)
 
 
 def test_tables_are_whole_and_have_captions(varied_page: Page) -> None:
@@ -174,7 +174,7 @@ def test_many_groups_are_divided_by_family(many: Page) -> None:
     # Known families in their order, then others.
     assert [h.text for h in heads] == ["Reading", "Arithmetic", "own"]
     assert len(section.find("figure")) == 3
-    links = {e.attrs["href"] for e in many.root.find("nav")[0].find("a")}
+    links = {e.attrs["href"] for e in section.find("ul", **{"class": "jump"})[0].find("a")}
     assert {f"#{h.attrs['id']}" for h in heads} <= links
     assert [e.text for e in section.find("h5")][:3] == ["toy_topics1", "toy_topics4", "Tasks in one language only"]
     ids = [e.attrs["id"] for e in many.root.every() if "id" in e.attrs]
