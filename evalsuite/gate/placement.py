@@ -152,7 +152,9 @@ def _rank(decision: Decision) -> float:
 def _unasked(decision: Decision) -> bool:
     """Return whether no task of the use case was asked of the model in this language."""
     scored = [f for f in decision.findings if f.test.rule in SCORE_RULES]
-    return not any(f.test.n for f in scored) and (bool(scored) or any(f.test.rule == "tasks" for f in decision.findings))
+    return not any(f.test.n for f in scored) and (
+        bool(scored) or any(f.test.rule == "tasks" for f in decision.findings)
+    )
 
 
 def _sure(
@@ -183,13 +185,17 @@ def _sure(
     yield from sorted(shown, key=lambda one: one.answered, reverse=True)
 
 
-def _levels(model: str, rows: Sequence[CategoryRow], limit: float, confidence: float) -> Iterator[tuple[float | None, Sure]]:
+def _levels(
+    model: str, rows: Sequence[CategoryRow], limit: float, confidence: float
+) -> Iterator[tuple[float | None, Sure]]:
     """Yield the largest p over the tasks at each level of confidence: each task must reach the limit."""
     known = [row.confidence for row in rows if row.confidence is not None]
     for i, level in enumerate(known[0].covered):
         held = [one.covered[i] for one in known]
         tests = [
-            share_against(round((one.accuracy.value or 0.0) * one.accuracy.n), one.accuracy.n, limit, confidence=confidence)
+            share_against(
+                round((one.accuracy.value or 0.0) * one.accuracy.n), one.accuracy.n, limit, confidence=confidence
+            )
             for one in held
         ]
         ps = [test.p_above for test in tests]

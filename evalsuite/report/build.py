@@ -25,6 +25,7 @@ from evalsuite.errors import StoreError
 from evalsuite.gate.inputs import Inputs, inputs_of, open_runs
 from evalsuite.records import CellStatus
 from evalsuite.report.chapters import chapters_of
+from evalsuite.report.decision import build_decision
 from evalsuite.report.device import build_device
 from evalsuite.report.device_shown import Shown
 from evalsuite.report.drawing import collected
@@ -144,11 +145,13 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
     labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
     lengths = build_lengths(run, tables, names, text)
     gap_map, gap_why = build_gap_map(run, tables, names, text), build_gap_why(run, tables, text)
+    decision = build_decision(inputs, tables, measured, gap_why, names, text, options)
     quantisation = build_quantisation(run, tables, names, text)
     script = _script(options)
     always = ("summary", "ran", "failures", "provenance", *labels.sections, *variants.sections)
     given = {
         **dict.fromkeys(("accuracy", "gap", "tokens", "method"), asked_items),
+        "decision": decision,
         "gap_map": gap_map,
         "why": gap_why,
         "lengths": lengths,
@@ -169,6 +172,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "sections": build_sections(run, tables, names, text),
         "variants": variants,
         "labels": labels,
+        "decision": decision,
         "gap_map": gap_map,
         "gap_why": gap_why,
         "lengths": lengths,

@@ -10,7 +10,7 @@ __all__ = ["CHAPTERS", "Chapter", "chapters_of"]
 
 CHAPTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "decision": (),
+        "decision": ("decision",),
         "gaps": ("summary", "gap_map", "gap", "why", "tokens", "replies", "parity"),
         "models": (
             *("accuracy", "categories", "label_sets", "label_wordings", "wordings", "orders"),

@@ -23,6 +23,7 @@ from evalsuite.report.device_shown import Shown
 from evalsuite.report.gap_why import GapWhy
 from evalsuite.report.names import Names
 from evalsuite.report.options import ReportOptions
+from evalsuite.report.provenance import sample_text
 from evalsuite.report.text import Text
 
 __all__ = ["Answer", "DecisionPage", "build_decision"]
@@ -81,7 +82,6 @@ def build_decision(
     names: Names,
     text: Text,
     options: ReportOptions,
-    sample: str | None,
 ) -> DecisionPage | None:
     """Return the first page; none where a run has nothing that rules could be about.
 
@@ -101,7 +101,9 @@ def build_decision(
     writer = _Writer(inputs, tables, device, names, text, words)
     used = [place for place in Place if any(one.place is place for one in found)]
     return DecisionPage(
-        question=options.question or policy.question or text("decision.question" if run.profiles else "decision.question_plain"),
+        question=options.question
+        or policy.question
+        or text("decision.question" if run.profiles else "decision.question_plain"),
         use_cases=tuple(one.name for one in policy.use_cases),
         languages=tuple(code for code in run.languages if any(one.language == code for one in found))
         + tuple(dict.fromkeys(one.language for one in found if one.language not in run.languages)),
@@ -115,7 +117,7 @@ def build_decision(
         },
         places=tuple(used),
         sentences=(writer.ready(found), writer.hold_back(found, why), writer.cost()),
-        unknown=tuple(writer.unknown(found, sample)),
+        unknown=tuple(writer.unknown(found)),
         rules=words.rules(policy),
         about_rules=tuple(_about(policy, text, given=options.policy is not None)),
         policy=policy.path.name if options.policy is not None else None,
@@ -162,7 +164,9 @@ class _Writer:
             if one.place is place and one.model is not None:
                 same.setdefault((one.use_case, one.model), []).append(self._names.language(one.language).shown)
         items = [
-            self._text("decision.go.item", use_case=case, languages=self._text.join(codes), model=self._names.model(model))
+            self._text(
+                "decision.go.item", use_case=case, languages=self._text.join(codes), model=self._names.model(model)
+            )
             for (case, model), codes in same.items()
         ]
         return "; ".join(items[:_BY_USE_CASE]) + (" …" if len(items) > _BY_USE_CASE else "")
@@ -247,7 +251,7 @@ class _Writer:
 
     # --- what is not known
 
-    def unknown(self, found: Sequence[Placement], sample: str | None) -> Iterator[str]:
+    def unknown(self, found: Sequence[Placement]) -> Iterator[str]:
         """Yield what a reader must not take for known, the gravest first."""
         measured = {profile.facts.cell.model for profile in self._run.profiles}
         lacking = [self._names.model(model) for model in self._run.models if model not in measured]
@@ -259,7 +263,7 @@ class _Writer:
             yield self._text("decision.unknown.warnings", n=warnings)
         if self._tables.failures:
             yield self._text("decision.unknown.failures", n=len(self._tables.failures))
-        if sample:
+        if sample := sample_text(self._run, self._text):
             yield self._text("decision.unknown.sample", sample=sample)
         if measured and not any(row.gross.value is not None for row in self._device.energies):
             yield self._text("decision.unknown.energy")
