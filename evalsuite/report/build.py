@@ -32,6 +32,7 @@ from evalsuite.report.drawing import collected
 from evalsuite.report.figure_files import page_palette, write_figures
 from evalsuite.report.gap_map import build_gap_map
 from evalsuite.report.gap_why import build_gap_why
+from evalsuite.report.items import build_items
 from evalsuite.report.labels import build_labels
 from evalsuite.report.lengths import build_lengths
 from evalsuite.report.names import Names
@@ -147,6 +148,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
     gap_map, gap_why = build_gap_map(run, tables, names, text), build_gap_why(run, tables, text)
     decision = build_decision(inputs, tables, measured, gap_why, names, text, options)
     quantisation = build_quantisation(run, tables, names, text)
+    items = build_items(run, names, text, limit=options.items)
     script = _script(options)
     always = ("summary", "ran", "failures", "provenance", *labels.sections, *variants.sections)
     given = {
@@ -160,6 +162,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "device": device,
         "tradeoffs": traded,
         "spot": spot,
+        "items": items,
     }
     return {
         "t": text,
@@ -177,6 +180,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "gap_why": gap_why,
         "lengths": lengths,
         "quantisation": quantisation,
+        "items": items,
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
             *(parity.sentences if parity else ()),

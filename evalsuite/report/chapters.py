@@ -18,7 +18,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "device": ("device", "spot"),
         "tradeoffs": ("tradeoffs", "quantisation"),
-        "items": (),
+        "items": ("items",),
         "method": ("ran", "failures", "provenance"),
     }
 )

@@ -32,6 +32,7 @@ def test_the_page_is_well_formed_and_says_what_it_is(page: Page) -> None:
     assert [e.text for e in page.root.find("h2")] == [
         "Language gaps",
         "Models",
+        "Items",
         "Method and provenance",
     ]
 

@@ -92,7 +92,7 @@ def _luminance(colour: str) -> float:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_can_be_read(scheme: str) -> None:
     css = (data_root("reports") / "style" / "10-base.css").read_text(encoding="utf-8")
-    light, dark = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    light, dark = re.findall(r":root(?: |:not\S+ )\{([^}]*--page: #[^}]*)\}", css)
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light if scheme == "light" else dark))
 
     def contrast(a: str, b: str) -> float:
@@ -113,3 +113,18 @@ def test_print_is_always_light() -> None:
     css = (data_root("reports") / "style" / "10-base.css").read_text(encoding="utf-8")
     assert css.count("prefers-color-scheme") == 1
     assert "@media screen and (prefers-color-scheme: dark)" in css
+    assert "@media print { :root { color-scheme: light; } }" in css
+
+
+def test_a_readers_choice_of_dark_is_the_dark_of_the_system() -> None:
+    css = (data_root("reports") / "style" / "10-base.css").read_text(encoding="utf-8")
+    system, chosen = (
+        re.findall(r"--([\w-]+): (#\w+);", css[css.index(selector) :].partition("}")[0])
+        for selector in (':root:not([data-theme="light"])', ':root[data-theme="dark"]')
+    )
+    assert len(system) > 20
+    assert system == chosen
+    # Both stand in rules for screens alone.
+    for selector in (':root:not([data-theme="light"])', ':root[data-theme="dark"]'):
+        before = css[: css.index(selector)]
+        assert before.rindex("@media screen") > before.rindex("\n}\n")
