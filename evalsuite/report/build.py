@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from evalsuite.errors import StoreError
 from evalsuite.gate.inputs import Inputs, inputs_of, open_runs
 from evalsuite.records import CellStatus
 from evalsuite.report.chapters import chapters_of
+from evalsuite.report.compact import shared_styles
 from evalsuite.report.decision import build_decision
 from evalsuite.report.device import build_device
 from evalsuite.report.device_shown import Shown
@@ -58,6 +60,8 @@ from evalsuite.report.tradeoffs import TradeoffSection, build_tradeoffs
 from evalsuite.report.variants import build_variants
 
 __all__ = ["build_report", "live_page", "render"]
+
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def build_report(
@@ -120,15 +124,26 @@ def render(
         inputs: Where the run comes from, where it is made of several.
     """
     environment = Environment(
-        loader=FileSystemLoader(data_root("reports")),
+        loader=_Templates(data_root("reports")),
         # Everything is data from elsewhere, whatever the template's file name: escape all of it.
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    context = _context(run, tables or analyse(run), options or ReportOptions(), inputs or inputs_of(run))
+    with shared_styles() as styles:
+        context = _context(run, tables or analyse(run), options or ReportOptions(), inputs or inputs_of(run))
+    # Made of our own drawings' styles: nothing from elsewhere is in them.
+    context["figure_style"] = Markup(styles.css)  # noqa: S704
     return environment.get_template("report.html.j2").render(**context)
+
+
+class _Templates(FileSystemLoader):
+    """Reads templates without their indentation, which would be a tenth of the page."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, path, fresh = super().get_source(environment, template)
+        return _INDENT.sub("", source), path, fresh
 
 
 def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -> dict[str, Any]:

@@ -125,7 +125,8 @@ def _frame(axes: Axes, panel: FrontPanel, field: Field, palette: Palette) -> Non
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(palette.grid)
-    axes.tick_params(length=0, pad=5, labelsize=11.5, labelcolor=palette.muted)
+    axes.tick_params(length=0, pad=5, labelsize=12, labelcolor=palette.muted)
+    axes.tick_params(axis="x", pad=8)
     axes.grid(visible=True, color=palette.grid, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.set_title(field.title, fontsize=13, color=palette.ink, loc="left", pad=5)
@@ -147,9 +148,10 @@ def _step(axes: Axes, dots: Sequence[Dot], palette: Palette) -> None:
     ahead = sorted((dot for dot in dots if dot.on_front), key=lambda dot: dot.cost)
     if not ahead:
         return
-    xs = [ahead[0].cost, *(dot.cost for dot in ahead), axes.get_xlim()[1]]
-    ys = [0.0, *(dot.score for dot in ahead), ahead[-1].score]
-    axes.step(xs, ys, where="post", color=palette.muted, linewidth=1.4, zorder=1.8)
+    # It begins at its cheapest model: a riser up to that would lie on the model's interval.
+    xs = [*(dot.cost for dot in ahead), axes.get_xlim()[1]]
+    ys = [*(dot.score for dot in ahead), ahead[-1].score]
+    axes.step(xs, ys, where="post", color=palette.muted, linewidth=1.3, zorder=1.8)
 
 
 def _dot(axes: Axes, dot: Dot, palette: Palette) -> None:

@@ -6,6 +6,8 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
+from evalsuite.report.compact import compact
+
 __all__ = ["inline_svg", "mark_id"]
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -55,6 +57,8 @@ def inline_svg(source: str, *, prefix: str, title: str, description: str, colour
         if "style" in element.attrib:
             element.set("style", _themed(element.attrib["style"], colours))
         element.tag = element.tag.removeprefix(f"{{{_SVG}}}")
+    _short_ids(root, prefix)
+    compact(root)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     root.attrib.update({"class": "fig", "role": "img", "aria-label": title, "focusable": "false"})
@@ -63,6 +67,20 @@ def inline_svg(source: str, *, prefix: str, title: str, description: str, colour
     root.insert(0, label)
     root.insert(1, text)
     return ET.tostring(root, encoding="unicode")
+
+
+def _short_ids(root: ET.Element, prefix: str) -> None:
+    """Number the ids of a drawing: matplotlib's are hashes, and every mark refers to one."""
+    names = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+    short = {name: f"{prefix}-{i}" for i, name in enumerate(names)}
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if name == "id":
+                element.set(name, short[value])
+            elif name == "href":
+                element.set(name, f"#{short[value.removeprefix('#')]}")
+            elif "url(#" in value:
+                element.set(name, _URL.sub(lambda found: f"url(#{short[found[1]]})", value))
 
 
 def _drop(parent: ET.Element, tags: set[str]) -> None:

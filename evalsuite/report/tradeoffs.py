@@ -237,10 +237,13 @@ class _Builder:
                 fronts.setdefault(tuple(r.model for r in ahead), []).append(self._names.language(language).shown)
         if not fronts:
             yield text("tradeoffs.single")
+        every = len({row.language for row in rows})
         for models, languages in fronts.items():
             yield text(
                 f"tradeoffs.front_one.{measure}" if len(models) == 1 else f"tradeoffs.front_several.{measure}",
-                languages=text.join(list(dict.fromkeys(languages))),
+                languages=text("tradeoffs.all_languages")
+                if every > 1 and len(set(languages)) == every
+                else text.join(list(dict.fromkeys(languages))),
                 models=text.join([self._names.model(name) for name in models]),
             )
 

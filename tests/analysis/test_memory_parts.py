@@ -9,7 +9,7 @@ import pytest
 from evalsuite.analysis.memory_parts import MemoryPart, memory_parts
 from evalsuite.analysis.profile_rows import MemoryRow
 
-W, C, P, O, A = MemoryPart
+W, C, P, R, A = MemoryPart
 
 
 def row(**changes: Any) -> MemoryRow:
@@ -25,12 +25,12 @@ def row(**changes: Any) -> MemoryRow:
     ("changes", "expected"),
     [
         # Buffers are larger than all of anonymous memory: they were not used in full.
-        ({}, {W: 90, C: 20, P: 25, O: 69}),
+        ({}, {W: 90, C: 20, P: 25, R: 69}),
         # Some weights were rearranged, and are counted once, in anonymous memory.
-        ({"needed": 191}, {W: 77, C: 20, P: 25, O: 69}),
+        ({"needed": 191}, {W: 77, C: 20, P: 25, R: 69}),
         # With an accelerator the cache may lie there.
-        ({"vram": 300, "needed": 504}, {W: 90, P: 25, O: 89, A: 300}),
-        ({"cache": None, "program": None}, {W: 90, O: 114}),
+        ({"vram": 300, "needed": 504}, {W: 90, P: 25, R: 89, A: 300}),
+        ({"cache": None, "program": None}, {W: 90, R: 114}),
         # More is told than was taken: parts never exceed the whole.
         ({"cache": 400}, {W: 90, C: 89, P: 25}),
         ({"program": 400, "anonymous": 30, "needed": 120}, {W: 90, P: 30}),

@@ -87,7 +87,9 @@ def test_place_and_rivals_are_those_of_a_search_of_all_pairs(run: Run, device: D
     # The larger model costs more throughout: where it scores less it is beaten, where as much too.
     known = {(r.model, r.language): r.estimate for r in scores(run) if r.group == "toy_topics"}
     changed = [
-        replace(r, estimate=known[SMOL, "es"] if r.language == "es" else replace(r.estimate, value=0.0, low=0.0, high=0.1))
+        replace(
+            r, estimate=known[SMOL, "es"] if r.language == "es" else replace(r.estimate, value=0.0, low=0.0, high=0.1)
+        )
         if r.model == GEMMA and r.language != "en"
         else r
         for r in scores(run)
@@ -141,9 +143,7 @@ def test_a_missing_score_or_cost_is_not_compared(run: Run, device: DeviceTables)
 
 
 def test_energy_of_unlike_labels_is_in_no_order(run: Run, device: DeviceTables) -> None:
-    mixed = tuple(
-        replace(row, label=ReadingLabel.ESTIMATED) if row.model == GEMMA else row for row in device.energies
-    )
+    mixed = tuple(replace(row, label=ReadingLabel.ESTIMATED) if row.model == GEMMA else row for row in device.energies)
     found = [row for row in made(run, replace(device, energies=mixed)) if row.measure is Measure.ENERGY]
     assert found
     for row in found:

@@ -488,6 +488,7 @@ def _variants(folder: Path, measured: Run) -> Iterator[Run]:
         {"facts": {"status": CellStatus.PENDING, "memory": unknown}, "noisy": (0, 1), "throttled": (0,)},
         {"facts": {"stretches": untold, "memory": tuple(p.model_copy(update={"rss_anon": 3000 * MIB}) for p in large)}},
         {"facts": {"stretches": unheard}, "codes": ("eu",)},
+        {"facts": {"memory": tuple(p.model_copy(update={"vram": 9 * MIB}) for p in facts.memory)}},
         {},
     )
     for number, changes in enumerate(variants):
@@ -495,6 +496,8 @@ def _variants(folder: Path, measured: Run) -> Iterator[Run]:
     yield made(folder / "derived", DevicePlan(models=ONE, codes=("en",), meter=Meter(label="derived"), rounds=2))
     yield _own(made(folder / "own", BARE))
     yield with_scores(folder / "scores")
+    # How fast Catalan is read is an estimate.
+    yield made(folder / "near", DevicePlan(models=ONE, codes=("en", "ca"), meter=None, rounds=2))
 
 
 def with_scores(path: Path, **changes: Any) -> Run:

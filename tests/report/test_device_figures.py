@@ -78,7 +78,9 @@ def test_every_mark_has_its_number_in_a_table(page: Page) -> None:
         assert set(drawn) - in_tables(found) == set()
 
 
-def test_every_kind_has_its_distribution_with_the_percentiles_that_exist(section: Element, tables: DeviceTables) -> None:
+def test_every_kind_has_its_distribution_with_the_percentiles_that_exist(
+    section: Element, tables: DeviceTables
+) -> None:
     figures = figures_of(section, "All times of requests")
     assert len(figures) == len(Kind)
     for svg, kind in zip(figures, Kind, strict=True):
@@ -122,9 +124,7 @@ def test_speed_of_writing_is_held_against_published_reading(section: Element, ta
     speeds = load_reading_speeds()
     rows = {(r.model, r.language): r for r in reading_pace(tables, speeds)}
     assert {row.kind for row in rows.values()} == {Kind.TRANSLATION}
-    written = {
-        (r.model, r.language): r.decode_chars.value for r in tables.latencies if r.kind is Kind.TRANSLATION
-    }
+    written = {(r.model, r.language): r.decode_chars.value for r in tables.latencies if r.kind is Kind.TRANSLATION}
     for (model, language), row in rows.items():
         value = written[model, language]
         assert value is not None

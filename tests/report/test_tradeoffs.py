@@ -67,7 +67,7 @@ def test_each_group_has_a_figure_for_each_cost_and_the_index_one(section: Elemen
 
 
 def test_the_table_says_who_is_on_the_front_and_who_is_beaten(section: Element, rows: tuple[TradeoffRow, ...]) -> None:
-    shown = [cell for cell in section.find("td", **{"class": "num front"})]
+    shown = section.find("td", **{"class": "num front"})
     assert len(shown) == len(rows)
     on_front = sum("on the front" in cell.text for cell in shown)
     beaten = sum("beaten by" in cell.text for cell in shown)
@@ -87,7 +87,8 @@ def test_hollow_points_are_those_that_are_beaten(run: Run, tables: Tables, rows:
             points = [
                 e
                 for e in page.every()
-                if "data-key" in e.attrs and any("stroke: var(--series-2)" in c.attrs.get("style", "") for c in e.every())
+                if "data-key" in e.attrs
+                and any("stroke: var(--series-2)" in c.attrs.get("style", "") for c in e.every())
             ]
             hollow = [
                 e.attrs["data-key"]
@@ -111,11 +112,26 @@ def test_languages_with_the_same_front_share_a_sentence(
             f"Basque: only {MODELS[SMOL]} is on the front. No other model scores more, and none {less}.",
         )
         for order, more, less in (
-            ("from the fastest to the slowest", "Who takes more time gets a higher score.", "is faster"),
-            ("from the smallest to the largest", "Who spends more memory gets a higher score.", "needs less memory"),
-            ("from the thriftiest to the hungriest", "Who spends more energy gets a higher score.", "takes less energy"),
+            ("from the fastest to the slowest", "Along the front, more time goes with a higher score.", "is faster"),
+            (
+                "from the smallest to the largest",
+                "Along the front, more memory goes with a higher score.",
+                "needs less memory",
+            ),
+            (
+                "from the thriftiest to the hungriest",
+                "Along the front, more energy goes with a higher score.",
+                "takes less energy",
+            ),
         )
     ]
+
+
+def test_a_front_of_all_languages_is_said_once(run: Run, tables: Tables, rows: tuple[TradeoffRow, ...]) -> None:
+    alike = tuple(replace(row, on_front=row.model == SMOL, dominated_by=()) for row in rows)
+    (first, *_) = built(run, tables, alike).blocks
+    expected = f"All languages: only {MODELS[SMOL]} is on the front. No other model scores more, and none is faster."
+    assert first.figures[0].readings == (expected,)
 
 
 def test_one_model_with_both_figures_leaves_nothing_to_choose(run: Run, tables: Tables) -> None:
@@ -145,9 +161,7 @@ def test_only_the_comparisons_call_a_score_higher(
 
 
 def test_a_front_that_is_only_cheap_is_called_so(run: Run, tables: Tables, rows: tuple[TradeoffRow, ...]) -> None:
-    guessed = tuple(
-        replace(row, above_chance=not (row.model == SMOL and row.language in {"es", "eu"})) for row in rows
-    )
+    guessed = tuple(replace(row, above_chance=not (row.model == SMOL and row.language in {"es", "eu"})) for row in rows)
     (first, *_) = built(run, tables, guessed).blocks
     assert first.shown[-1] == (
         f"{MODELS[SMOL]} is on a front only because it costs little: its score is not shown to be above chance. "
@@ -176,7 +190,9 @@ def test_there_is_no_such_part_without_scores_or_without_a_device(run: Run, tmp_
 
 
 def test_names_of_models_are_text(tmp_path: Path) -> None:
-    path = build_run(tmp_path / "run", Plan(items=10, codes=("en", "eu"), holes=False, models={SMOL: EVIL, GEMMA: "Two"}))
+    path = build_run(
+        tmp_path / "run", Plan(items=10, codes=("en", "eu"), holes=False, models={SMOL: EVIL, GEMMA: "Two"})
+    )
     html = render(load_run(build_profiles(path, DevicePlan(codes=("en", "eu"), meter=None, rounds=3))))
     assert "<script>alert" not in html
     (found,) = Page(html).root.find("section", id="tradeoffs")
