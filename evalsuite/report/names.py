@@ -67,7 +67,9 @@ class Names:
         known = self._run.language(code)
         if known is None:
             return LanguageName(code, code, "", low=False)
-        return LanguageName(code, known.english_name, known.name, known.tier == "low")
+        # In English a language is called what its file says; a language of a user's own may be unknown to CLDR.
+        here = None if self._text.language == "en" else self._text.language_name(code)
+        return LanguageName(code, here or known.english_name, known.name, known.tier == "low")
 
     def form(self, form: PromptForm) -> str:
         """Return what to call a prompt form."""

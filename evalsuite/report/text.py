@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
 from babel import Locale
+from babel.dates import format_date
 from babel.lists import format_list
 from babel.numbers import format_decimal
 
-from evalsuite.errors import CatalogError
+from evalsuite.report.catalogues import SOURCE, Strings, read_strings, translations_of
+from evalsuite.report.reasons import REASON, Reasons
+
+if TYPE_CHECKING:
+    from babel.support import Translations
 
 __all__ = ["MISSING", "Text", "load_text"]
 
@@ -22,16 +28,18 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 class Text:
-    """Sentences and number formats in one language.
+    """Sentences and formats in one language.
 
     Args:
-        strings: Text by key; a text with plural forms is a mapping from CLDR plural form to text.
-        locale: CLDR locale of the number formats.
+        strings: English text by key; a text with plural forms is a mapping from plural form to text.
+        locale: CLDR locale of the formats.
+        translations: Of the texts; none for English.
     """
 
-    def __init__(self, strings: Mapping[str, str | Mapping[str, str]], locale: str) -> None:
+    def __init__(self, strings: Strings, locale: str, translations: Translations | None = None) -> None:
         self._strings = strings
         self._locale = Locale.parse(locale)
+        self._translations = translations
 
     @property
     def language(self) -> str:
@@ -44,12 +52,52 @@ class Text:
         Raises:
             KeyError: There is no such text, or a placeholder got no value.
         """
-        text = self._strings[key]
-        if isinstance(text, Mapping):
-            text = text.get(self._locale.plural_form(values["n"]), text["other"])
+        text = self._translated(key, values.get("n"))
         # Values are inserted, never formatted again: braces in a model's name stay what they are.
         shown = {k: self.integer(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in values.items()}
         return text.format(**shown) if shown else text
+
+    def _translated(self, key: str, n: Any) -> str:
+        text = self._strings[key]
+        if isinstance(text, str):
+            return text if self._translations is None else str(self._translations.pgettext(key, text))
+        if n is None:
+            raise KeyError("n")
+        if self._translations is None:
+            return text.get(self._locale.plural_form(n), text["other"])
+        return str(self._translations.npgettext(key, text["one"], text["other"], n))
+
+    def language_name(self, code: str) -> str | None:
+        """Return what a language is called here, as it stands in a sentence; none where CLDR has no name for it."""
+        found = self._locale.languages.get(code)
+        return None if found is None else str(found)
+
+    def script_name(self, code: str) -> str:
+        """Return what a script is called here, or its code."""
+        return str(self._locale.scripts.get(code, code))
+
+    def date(self, moment: str) -> str:
+        """Return the day of a moment in ISO 8601 as people write it; what is no moment stays as it is."""
+        try:
+            day = datetime.fromisoformat(moment)
+        except ValueError:
+            return moment
+        return str(format_date(day, format="long", locale=self._locale))
+
+    def title(self, text: str) -> str:
+        """Return a name as it begins a row or a heading."""
+        return text[:1].upper() + text[1:]
+
+    def reason(self, english: str | None) -> str:
+        """Return a reason, which analysis gives in English; one that is not known stays so."""
+        if not english:
+            return ""
+        return english if self._translations is None else self._reasons.say(english)
+
+    @cached_property
+    def _reasons(self) -> Reasons:
+        known = {key: text for key, text in self._strings.items() if key.startswith(REASON) and isinstance(text, str)}
+        return Reasons(known, self)
 
     def join(self, parts: Sequence[str]) -> str:
         """Return "a, b and c"."""
@@ -108,22 +156,18 @@ class Text:
         return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
-def load_text(folder: Path, language: str = "en") -> Text:
-    """Return the report's texts in a language, gathered from the files of `folder/language`.
+def load_text(folder: Path, language: str = SOURCE) -> Text:
+    """Return the report's texts in a language.
+
+    Args:
+        folder: Folder of the source texts and of the catalogues.
+        language: Code.
 
     Raises:
-        CatalogError: There are no such files, one holds something else than texts, or two hold the same text.
+        InputError: There are no texts in that language.
+        CatalogError: A file cannot be read, or holds something else than texts.
     """
-    strings: dict[str, Any] = {}
-    for path in sorted((folder / language).glob("*.yaml")):
-        try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise CatalogError(f"the report's texts cannot be read: {error}", fix="install evalsuite again") from error
-        if not isinstance(found, dict) or (twice := strings.keys() & found.keys()):
-            told = f"repeats {min(twice)}" if isinstance(found, dict) else "holds no texts"
-            raise CatalogError(f"{path.name} {told}", fix="install evalsuite again")
-        strings |= found
-    if not strings:
-        raise CatalogError(f"there are no texts of the report in {language!r}", fix="install evalsuite again")
-    return Text(strings, str(strings.get("locale", language)))
+    strings = read_strings(folder)
+    translations = translations_of(folder, language)
+    locale = str(strings.get("locale", SOURCE))
+    return Text(strings, locale if translations is None else str(translations.pgettext("locale", locale)), translations)
