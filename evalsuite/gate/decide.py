@@ -56,13 +56,16 @@ class _Case:
         return max(known) if known and len(known) == len(found) else None
 
 
-def hold(policy: Policy, inputs: Inputs, *, as_of: datetime | None = None) -> GateResult:
+def hold(
+    policy: Policy, inputs: Inputs, *, as_of: datetime | None = None, flags: Sequence[Flag] | None = None
+) -> GateResult:
     """Hold a policy against runs.
 
     Args:
         policy: From `load_policy`.
         inputs: From `open_runs`.
         as_of: The time that ages are counted to; none stands for now.
+        flags: The flags of the runs, where they are known already.
 
     Raises:
         InputError: A name of the policy means nothing in the runs, or a limit is on another scale than the scores.
@@ -70,7 +73,7 @@ def hold(policy: Policy, inputs: Inputs, *, as_of: datetime | None = None) -> Ga
     """
     scopes = [scope_of(policy, use_case, inputs.run) for use_case in policy.use_cases]
     now = as_of or datetime.now(UTC)
-    seen = Seen(inputs, _flags(scopes, inputs.run), now)
+    seen = Seen(inputs, tuple(flags) if flags is not None else _flags(scopes, inputs.run), now)
     replies = _replies(scopes, inputs.run)
     cases = [
         _Case(scope, language, model, tuple(_tests(scope, model, language, seen, replies)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from evalsuite.analysis.load import Run
 from evalsuite.catalog.tasks import named, names_of
@@ -85,11 +86,17 @@ def scope_of(policy: Policy, use_case: UseCase, run: Run) -> Scope:
     )
 
 
-def _lacking(members: Mapping[str, Sequence[Task]], run: Run, language: str) -> tuple[Lacking, ...]:
-    """Return the names of a use case of which the run has no task in a language, or not all that there are."""
+@cache
+def _catalog() -> Mapping[str, Task]:
+    """Return the shipped tasks, read once: every use case asks for them in every language."""
     from evalsuite.catalog.tasks import load_tasks
 
-    catalog = load_tasks().values()
+    return load_tasks()
+
+
+def _lacking(members: Mapping[str, Sequence[Task]], run: Run, language: str) -> tuple[Lacking, ...]:
+    """Return the names of a use case of which the run has no task in a language, or not all that there are."""
+    catalog = _catalog().values()
     found = []
     for name, tasks in members.items():
         here = [task for task in tasks if task.language == language]
@@ -112,12 +119,10 @@ def _languages(run: Run, tasks: Iterable[str], use_case: UseCase) -> tuple[str, 
 
 def _members(name: str, run: Run, where: str) -> list[Task]:
     """Return the tasks of the run that a name means; none where the catalog alone knows it."""
-    from evalsuite.catalog.tasks import load_tasks
-
     held = run.manifest.tasks.values()
     if found := named(name, held):
         return found
-    catalog = load_tasks().values()
+    catalog = _catalog().values()
     if not named(name, catalog):
         known = {known for task in (*held, *catalog) for known in names_of(task)}
         raise InputError(

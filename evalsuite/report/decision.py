@@ -94,7 +94,7 @@ def build_decision(
     if policy is None:
         return None
     # Ages count to the day of the newest run, or the same run would not give the same page tomorrow.
-    result = hold(policy, inputs, as_of=max(source.created for source in inputs.sources))
+    result = hold(policy, inputs, as_of=max(source.created for source in inputs.sources), flags=tables.flags)
     found = placements(result, run, tables.categories)
     reference = policy.reference or next((r for code in run.languages if (r := run.reference_of(code))), None)
     words = DecisionWords(text, names, reference)
@@ -175,7 +175,7 @@ class _Writer:
 
     def hold_back(self, found: Sequence[Placement], why: GapWhy | None) -> str:
         """Name the language that is shown to fall behind most often, by how much, and what that points to."""
-        rows = [r for r in self._tables.gaps if r.verdict is not None and r.scale is Scale.SHARE]
+        rows = self._best_gaps()
         behind = Counter(r.language for r in rows if r.verdict is Verdict.BEHIND)
         if not rows:
             return self._text("decision.hold.no_reference")
@@ -200,6 +200,21 @@ class _Writer:
         if sign is None or sign == none:
             return self._text("decision.hold.gap", **said)
         return self._text("decision.hold.why", **said, sign=sign)
+
+    def _best_gaps(self) -> list[GapRow]:
+        """Return the gaps of each group's best model: what a weak one loses is no reason to hold a language back."""
+        scored: dict[tuple[str, str], list[float]] = {}
+        for row in self._tables.scores:
+            if row.scale is Scale.SHARE and row.estimate.value is not None and row.form in self._run.forms[:1]:
+                scored.setdefault((row.group, row.model), []).append(row.estimate.value)
+        best: dict[str, tuple[float, str]] = {}
+        for (group, model), values in scored.items():
+            best[group] = max(best.get(group, (-1.0, "")), (sum(values) / len(values), model))
+        return [
+            row
+            for row in self._tables.gaps
+            if row.verdict is not None and row.scale is Scale.SHARE and best.get(row.group, (0.0, ""))[1] == row.model
+        ]
 
     @staticmethod
     def _largest(rows: Sequence[GapRow], code: str) -> tuple[float, GapRow]:
