@@ -259,7 +259,7 @@ class _Builder:
             confidence="" if answer.confidence is None else self._share(answer.confidence),
             sure=sure,
             lost=answer.lost,
-            reason=answer.reason or "",
+            reason=self._text.reason(answer.reason) if answer.reason else "",
         )
 
     def _share(self, value: float) -> str:
