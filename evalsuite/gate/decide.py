@@ -57,7 +57,12 @@ class _Case:
 
 
 def hold(
-    policy: Policy, inputs: Inputs, *, as_of: datetime | None = None, flags: Sequence[Flag] | None = None
+    policy: Policy,
+    inputs: Inputs,
+    *,
+    as_of: datetime | None = None,
+    flags: Sequence[Flag] | None = None,
+    settle: bool = True,
 ) -> GateResult:
     """Hold a policy against runs.
 
@@ -67,11 +72,13 @@ def hold(
         as_of: The time that ages are counted to; none stands for now.
         flags: The flags of the runs, where they are known already.
 
+        settle: Whether to work out how many items would settle what is open, which takes most of the time.
+
     Raises:
         InputError: A name of the policy means nothing in the runs, or a limit is on another scale than the scores.
         StoreError: The runs were measured on another device than the policy asks for.
     """
-    scopes = [scope_of(policy, use_case, inputs.run) for use_case in policy.use_cases]
+    scopes = [scope_of(policy, use_case, inputs.run, settle=settle) for use_case in policy.use_cases]
     now = as_of or datetime.now(UTC)
     seen = Seen(inputs, tuple(flags) if flags is not None else _flags(scopes, inputs.run), now)
     replies = _replies(scopes, inputs.run)

@@ -54,6 +54,14 @@ class CellItems:
 
 def cell_items(run: Run, scope: Scope, model: str, task: Task) -> CellItems | str:
     """Return the items of a finished cell that a use case is about, or why there are none."""
+    key = (model, task.name)
+    if key not in scope.cells:
+        scope.cells[key] = _cell_items(run, scope, model, task)
+    found: CellItems | str = scope.cells[key]
+    return found
+
+
+def _cell_items(run: Run, scope: Scope, model: str, task: Task) -> CellItems | str:
     result = run.result(model, task.name, scope.form)
     frame = run.frames.get(result.cell.id) if result else None
     if result is None or frame is None or result.status is not CellStatus.DONE:
@@ -107,7 +115,7 @@ def _score_test(
         return
     confidence = scope.policy.confidence
     found = mean_against(items.scores, limit, clusters=items.clusters, confidence=confidence)
-    needed = _needed(found, found.p_above, limit, confidence)
+    needed = _needed(found, found.p_above, limit, confidence) if scope.settle else None
     made = tested(rule, limit, found, at_least=True)
     yield replace(made, task=task.name, unit=unit, needed=needed, fix=more_items(model, task, needed))
 
@@ -174,6 +182,6 @@ def _language_test(scope: Scope, model: str, task: Task, replies: Replies, limit
         return
     confidence = scope.policy.confidence
     found = share_against(round(share.value * share.n), share.n, limit, confidence=confidence)
-    needed = _needed(found, found.p_below, limit, confidence)
+    needed = _needed(found, found.p_below, limit, confidence) if scope.settle else None
     made = tested(rule, limit, found, at_least=False)
     yield replace(made, task=task.name, of="answers", needed=needed, fix=more_items(model, task, needed))

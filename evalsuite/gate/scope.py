@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from evalsuite.analysis.load import Run
 from evalsuite.catalog.tasks import named, names_of
@@ -43,6 +44,10 @@ class Scope:
     """By language: what the use case names and the runs do not have in it."""
     items: Mapping[str, frozenset[str]] | None
     """By task: ids of the items of the wanted categories; none where all items count."""
+    settle: bool = True
+    """Whether to work out how many items would settle what is open."""
+    cells: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """Kept for `quality.cell_items`: what was read of a cell, by model and task, which several tests ask for."""
 
     @property
     def where(self) -> str:
@@ -50,7 +55,7 @@ class Scope:
         return f"{self.policy.path}: use case {self.use_case.name!r}"
 
 
-def scope_of(policy: Policy, use_case: UseCase, run: Run) -> Scope:
+def scope_of(policy: Policy, use_case: UseCase, run: Run, *, settle: bool = True) -> Scope:
     """Return what a use case means in a run.
 
     Raises:
@@ -82,6 +87,7 @@ def scope_of(policy: Policy, use_case: UseCase, run: Run) -> Scope:
         languages=languages,
         tasks=tasks,
         lacking={code: _lacking(members, run, code) for code in languages},
+        settle=settle,
         items=_items(use_case, run, [task for of in tasks.values() for task in of], form, where),
     )
 

@@ -30,6 +30,8 @@ __all__ = ["Answer", "DecisionPage", "build_decision"]
 
 _WIDE = 5
 """Up to this many use cases are columns; more of them are rows, and the languages columns."""
+_LARGE = 200_000
+"""Items from which on nobody waits for the numbers of items that would settle what is open."""
 _BY_USE_CASE = 4
 """Items that the sentence on what is ready names."""
 
@@ -94,7 +96,13 @@ def build_decision(
     if policy is None:
         return None
     # Ages count to the day of the newest run, or the same run would not give the same page tomorrow.
-    result = hold(policy, inputs, as_of=max(source.created for source in inputs.sources), flags=tables.flags)
+    result = hold(
+        policy,
+        inputs,
+        as_of=max(source.created for source in inputs.sources),
+        flags=tables.flags,
+        settle=len(run.items) < _LARGE,
+    )
     found = placements(result, run, tables.categories)
     reference = policy.reference or next((r for code in run.languages if (r := run.reference_of(code))), None)
     words = DecisionWords(text, names, reference)

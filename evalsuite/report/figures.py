@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from evalsuite.report.drawing import SERIES_COLOURS, FigureText, Palette, draw_figure
-from evalsuite.report.svg import mark_id
+from evalsuite.report.svg import marks_id
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Shape of each series: colour is never the only sign."""
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 440.0, 112.0, 18.0, 22.0, 46.0
+_MOST_LEFT = 200.0
 _ROW_MIN, _MARK_STEP, _ROW_PAD = 38.0, 15.0, 14.0
 
 
@@ -71,6 +73,17 @@ class Panel:
     band: tuple[float, float] | None = None
     """A range of the axis that is shaded."""
 
+    @property
+    def left(self) -> float:
+        """Room for the labels of the rows, in points."""
+        widths = [max(8.2 * text_width(row.text), 6.6 * text_width(row.detail)) for row in self.rows]
+        return min(max([_LEFT, *(width + 14 for width in widths)]), _MOST_LEFT)
+
+
+def text_width(text: str) -> float:
+    """Return about how wide a text is, in widths of a Latin letter: full-width characters count twice."""
+    return sum(1.75 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text)
+
 
 def draw(panel: Panel) -> Markup:
     """Return a panel as an inline SVG element; the same panel always gives the same text."""
@@ -78,7 +91,8 @@ def draw(panel: Panel) -> Markup:
     height = _TOP + _BOTTOM + row_height * len(panel.rows)
 
     def paint(figure: Figure, palette: Palette) -> None:
-        box = (_LEFT / _WIDTH, _BOTTOM / height, (_WIDTH - _LEFT - _RIGHT) / _WIDTH, (height - _TOP - _BOTTOM) / height)
+        left = panel.left
+        box = (left / _WIDTH, _BOTTOM / height, (_WIDTH - left - _RIGHT) / _WIDTH, (height - _TOP - _BOTTOM) / height)
         axes = figure.add_axes(box)
         axes.set_facecolor("none")
         _frame(axes, panel, palette)
@@ -145,79 +159,81 @@ def _rows(axes: Axes, panel: Panel, palette: Palette) -> None:
 
     figure = axes.figure
     base = axes.get_yaxis_transform()
+    filled = {mark.row for mark in panel.marks}
     for i, row in enumerate(panel.rows):
         shift = 6.5 if row.detail else 0.0
         for text, dy, size, colour in ((row.text, shift, 14, palette.ink), (row.detail, -9.0, 11.5, palette.muted)):
             if text:
                 where = base + ScaledTranslation(-10 / 72, dy / 72, figure.dpi_scale_trans)
                 axes.text(0, i, text, transform=where, ha="right", va="center", fontsize=size, color=colour)
-        if i:
-            axes.plot(
-                [-_LEFT / (_WIDTH - _LEFT - _RIGHT), 1],
-                [i - 0.5, i - 0.5],
-                transform=base,
-                color=palette.grid,
-                linewidth=0.6,
-                clip_on=False,
-                zorder=0.5,
-            )
-        if panel.empty and not any(mark.row == i for mark in panel.marks):
+        if panel.empty and i not in filled:
             at = base + ScaledTranslation(10 / 72, 0, figure.dpi_scale_trans)
             axes.text(0, i, panel.empty, transform=at, va="center", fontsize=11.5, color=palette.muted)
-        if row.chance is not None:
-            axes.plot(
-                [row.chance] * 2, [i - 0.5, i + 0.5], color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5
-            )
+    between = [i - 0.5 for i in range(1, len(panel.rows))]
+    # One line with gaps in it: every element by itself costs time and space.
+    xs, ys = _broken([(-panel.left / (_WIDTH - panel.left - _RIGHT), 1.0)] * len(between), between)
+    axes.plot(xs, ys, transform=base, color=palette.grid, linewidth=0.6, clip_on=False, zorder=0.5)
+    known = [(i, row.chance) for i, row in enumerate(panel.rows) if row.chance is not None]
+    if known:
+        ys, xs = _broken([(i - 0.5, i + 0.5) for i, _ in known], [chance for _, chance in known])
+        axes.plot(xs, ys, color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
     if panel.chance_label and panel.rows and panel.rows[0].chance is not None:
         # Beside the mark rather than on it when the mark is near the left edge, where the label would be cut.
         chance = panel.rows[0].chance
         left = (chance - panel.limits[0]) / (panel.limits[1] - panel.limits[0]) < 0.2
         where = axes.get_xaxis_transform() + ScaledTranslation(0, 6 / 72, figure.dpi_scale_trans)
-        axes.text(
-            chance,
-            1,
-            panel.chance_label,
-            transform=where,
-            ha="left" if left else "center",
-            fontsize=12,
-            color=palette.ink,
-        )
+        align = "left" if left else "center"
+        axes.text(chance, 1, panel.chance_label, transform=where, ha=align, fontsize=12, color=palette.ink)
+
+
+def _broken(spans: Sequence[tuple[float, float]], across: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return a line of several pieces, parted by what is no number: along the spans, and at the place of each."""
+    nan = float("nan")
+    return (
+        [value for low, high in spans for value in (low, high, nan)],
+        [value for place in across for value in (place, place, nan)],
+    )
 
 
 def _marks(axes: Axes, panel: Panel, row_height: float, palette: Palette) -> None:
     from matplotlib.transforms import ScaledTranslation
 
     step = _MARK_STEP / row_height
-    for mark in panel.marks:
-        colour = palette.series[mark.series % SERIES_COLOURS]
-        y = mark.row + step * (mark.series - (panel.series - 1) / 2)
+    aside = ScaledTranslation(9 / 72, 0, axes.figure.dpi_scale_trans)
+    for series in dict.fromkeys(mark.series for mark in panel.marks):
+        colour = palette.series[series % SERIES_COLOURS]
+        shift = step * (series - (panel.series - 1) / 2)
+        same = [mark for mark in panel.marks if mark.series == series]
         if panel.bars:
-            axes.plot([0, mark.value], [y, y], color=colour, linewidth=5, alpha=0.55, solid_capstyle="butt", zorder=2)
-        if mark.low is not None and mark.high is not None:
-            axes.plot([mark.low, mark.high], [y, y], color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
-        axes.plot(
-            [mark.value],
-            [y],
-            marker=marker(mark.series),
-            markersize=7,
-            markerfacecolor=colour if mark.filled else palette.surface,
-            markeredgecolor=colour,
-            markeredgewidth=1.6,
-            linestyle="none",
-            clip_on=False,
-            zorder=3,
-            gid=mark_id(mark.key, mark.value) if mark.key else None,
-        )
-        if mark.text:
-            where = axes.transData + ScaledTranslation(9 / 72, 0, axes.figure.dpi_scale_trans)
-            # Behind the interval, which it would otherwise cover.
-            axes.text(
-                max(mark.value, mark.high or mark.value),
-                y,
-                mark.text,
-                transform=where,
-                va="center",
-                ha="left",
-                fontsize=11.5,
-                color=palette.ink,
+            xs, ys = _broken([(0.0, mark.value) for mark in same], [mark.row + shift for mark in same])
+            axes.plot(xs, ys, color=colour, linewidth=5, alpha=0.55, solid_capstyle="butt", zorder=2)
+        ends = [
+            (mark.low, mark.high, mark.row + shift) for mark in same if mark.low is not None and mark.high is not None
+        ]
+        if ends:
+            xs, ys = _broken(
+                [(low, high) for low, high, _ in ends if low is not None and high is not None], [y for *_, y in ends]
             )
+            axes.plot(xs, ys, color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
+        for filled in (True, False):
+            alike = [mark for mark in same if mark.filled is filled]
+            if alike:
+                axes.plot(
+                    [mark.value for mark in alike],
+                    [mark.row + shift for mark in alike],
+                    marker=marker(series),
+                    markersize=7,
+                    markerfacecolor=colour if filled else palette.surface,
+                    markeredgecolor=colour,
+                    markeredgewidth=1.6,
+                    linestyle="none",
+                    clip_on=False,
+                    zorder=3,
+                    gid=marks_id([(mark.key, mark.value) for mark in alike]),
+                )
+        for mark in same:
+            if mark.text:
+                # Behind the interval, which it would otherwise cover.
+                x, y = max(mark.value, mark.high or mark.value), mark.row + shift
+                where = axes.transData + aside
+                axes.text(x, y, mark.text, transform=where, va="center", ha="left", fontsize=11.5, color=palette.ink)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from evalsuite.report.compact import compact
 
-__all__ = ["inline_svg", "mark_id"]
+__all__ = ["inline_svg", "mark_id", "marks_id"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "{http://www.w3.org/1999/xlink}href"
@@ -17,7 +17,7 @@ _REFERENCE = re.compile(r"^#(.+)$|url\(#([^)]+)\)")
 _URL = re.compile(r"url\(#([^)]+)\)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 
-_MARK = "\N{BROKEN BAR}"
+_MARK, _NEXT = "\N{BROKEN BAR}", "\N{NOT SIGN}"
 
 
 def mark_id(key: str, value: float) -> str:
@@ -26,6 +26,11 @@ def mark_id(key: str, value: float) -> str:
     `inline_svg` makes `data-key` and `data-v` of it: six figures of the value, in the units of the axis.
     """
     return f"{_MARK}{key}{_MARK}{value:.6g}"
+
+
+def marks_id(marks: Sequence[tuple[str, float]]) -> str | None:
+    """Return the id to draw the marks of one line with, in their order; none where no mark has a key."""
+    return _NEXT.join(mark_id(key, value) for key, value in marks) if any(key for key, _ in marks) else None
 
 
 def inline_svg(source: str, *, prefix: str, title: str, description: str, colours: Mapping[str, str]) -> str:
@@ -94,8 +99,13 @@ def _drop(parent: ET.Element, tags: set[str]) -> None:
 def _retarget(element: ET.Element, prefix: str, used: set[str]) -> None:
     own = element.attrib.pop("id", None)
     if own is not None and own.startswith(_MARK):
-        _, key, value = own.rsplit(_MARK, 2)
-        element.attrib.update({"data-key": key, "data-v": value})
+        marks = [one.split(_MARK)[1:] for one in own.split(_NEXT)]
+        # A line of several marks is a group of uses of their shape.
+        uses = [e for e in element.iter() if e.tag.endswith("use")] if len(marks) > 1 else [element]
+        assert len(uses) == len(marks), f"{len(uses)} marks were drawn, and {len(marks)} have a number"
+        for use, (key, value) in zip(uses, marks, strict=True):
+            if key:
+                use.attrib.update({"data-key": key, "data-v": value})
     elif own in used:
         element.set("id", f"{prefix}-{own}")
     if _XLINK in element.attrib:
