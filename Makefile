@@ -82,6 +82,7 @@ check: $(STAMPS)/dev
 	@$(BIN)/python tools/find_lm_eval_tasks.py --check
 	@$(BIN)/python tools/make_coverage.py --check
 	@$(BIN)/python tools/make_lexicon.py --check
+	@$(BIN)/python tools/report_strings.py --check
 	@echo "== unit tests"
 	@$(BIN)/pytest -q -m "not real" -n 2
 

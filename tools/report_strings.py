@@ -9,9 +9,10 @@ python tools/report_strings.py --take eu eu.yaml       take a translator's YAML:
 from __future__ import annotations
 
 import argparse
+import re
 import string
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,6 @@ from evalsuite.report.catalogues import SOURCE, Strings, languages, read_catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 STRINGS = ROOT / "reports" / "strings"
-
-SAME = frozenset("0123456789 .,:;/×→←–—−+()[]{}<>=%°“”\"'·|&_-")
-"""A text of these, of placeholders and of names alone is the same in every language."""
 
 
 def keys_of(catalog: Catalog) -> dict[str, Message]:
@@ -125,22 +123,26 @@ def problems(language: str, strings: Strings) -> Iterator[str]:
         if not all(forms):
             yield f"{language}: {key}: not translated"
             continue
-        wanted = fields(text if isinstance(text, str) else text["other"])
-        optional = {"n"} if not isinstance(text, str) else set()
-        for form in forms:
-            try:
-                got = fields(form)
-            except ValueError as error:
-                yield f"{language}: {key}: {error}"
-                continue
-            last = form is forms[-1]
-            if got - wanted or (wanted - (set() if last else optional)) - got:
-                yield f"{language}: {key}: has the placeholders {sorted(got)}, and the English {sorted(wanted)}"
-        whole = text if isinstance(text, str) else text["other"]
-        if forms[-1].strip() != forms[-1] and whole.strip() == whole:
-            yield f"{language}: {key}: begins or ends with a space"
-        if forms[-1] == whole and len(whole.split()) > 3 and any(c not in SAME for c in whole):
-            yield f"{language}: {key}: is still the English"
+        yield from (f"{language}: {key}: {told}" for told in _wrong(text, forms))
+
+
+def _wrong(text: str | Mapping[str, str], forms: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with a translation whose every form is there."""
+    whole = text if isinstance(text, str) else text["other"]
+    wanted, optional = fields(whole), set() if isinstance(text, str) else {"n"}
+    for form in forms:
+        try:
+            got = fields(form)
+        except ValueError as error:
+            yield str(error)
+            continue
+        if got - wanted or (wanted - (set() if form is forms[-1] else optional)) - got:
+            yield f"has the placeholders {sorted(got)}, and the English {sorted(wanted)}"
+    if forms[-1].strip() != forms[-1] and whole.strip() == whole:
+        yield "begins or ends with a space"
+    words = re.sub(r"\{\w*\}", "", whole).split()
+    if forms[-1] == whole and len([word for word in words if word.isalpha()]) > 3:
+        yield "is still the English"
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -53,6 +54,11 @@ class Page(HTMLParser):
         self.feed(html)
         self.close()
         assert len(self._stack) == 1, f"never closed: {[e.tag for e in self._stack[1:]]}"
+        # Drawings share their styles as classes: here each has its own again.
+        styles = dict(re.findall(r"^\.(f[a-z]+)\{([^}]*)\}$", html, re.MULTILINE))
+        for element in self.root.every():
+            if (name := element.attrs.get("class")) in styles:
+                element.attrs["style"] = styles[name]
 
     def handle_decl(self, decl: str) -> None:
         self.declarations.append(decl)

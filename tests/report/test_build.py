@@ -30,6 +30,7 @@ def test_the_page_is_well_formed_and_says_what_it_is(page: Page) -> None:
     assert page.root.find("title")[0].text == "Compact models for the service desk"
     assert page.root.find("meta", name="viewport")[0].attrs["content"].startswith("width=device-width")
     assert [e.text for e in page.root.find("h2")] == [
+        "The decision",
         "Language gaps",
         "Models",
         "Items",
@@ -69,7 +70,9 @@ def test_ids_are_unique_and_every_reference_is_met(report: Path, page: Page) -> 
 
 def test_every_figure_is_labelled_and_has_a_table(page: Page) -> None:
     figures = page.root.find("svg", role="img")
-    assert len(figures) == 13  # scores, gaps and tokens of two groups; fewer categories of one in seven languages
+    assert (
+        len(figures) == 15
+    )  # the map of two models; scores, gaps, tokens of two groups; fewer categories in 7 languages
     for svg in figures:
         assert svg.attrs["aria-label"]
         assert svg.find("title")[0].text == svg.attrs["aria-label"]
@@ -198,7 +201,8 @@ def test_text_from_models_and_data_is_escaped(evil: str) -> None:
     assert EVIL in page.root.find("section", id="ran")[0].text
     assert EVIL in page.root.find("section", id="failures")[0].text
     for svg in page.root.find("svg", role="img"):
-        assert f"0{EVIL}" in svg.find("desc")[0].text or f"1{EVIL}" in svg.find("desc")[0].text
+        told = svg.find("desc")[0].text + svg.attrs["aria-label"]
+        assert f"0{EVIL}" in told or f"1{EVIL}" in told
         assert not svg.find("script")
 
 

@@ -22,6 +22,7 @@ from evalsuite.records import CellStatus, CurvePoint, Kind, MeterFound, RequestR
 from evalsuite.report import build
 from evalsuite.report.build import build_report, render
 from evalsuite.report.device_shown import Shown
+from evalsuite.report.reasons import REASON
 from evalsuite.report.text import MISSING, Text, load_text
 from evalsuite.stats.energy import Quantity
 from evalsuite.store import RunFolder, RunWriter
@@ -562,6 +563,8 @@ def test_no_string_of_the_report_is_unused() -> None:
     begun = set(re.findall(r"""["']([\w.]+\.)["'] ~""", sources)) | set(re.findall(r"""f["']([\w.]+\.)\{""", sources))
     # A part's title is asked for as the part's name with an ending.
     titles = {f"{name}.title" for name in _written()} if '~ ".title"' in sources else set()
+    # Reasons are asked for by what analysis says.
+    begun.add(REASON)
     unused = {
         key
         for key in _strings().keys() - _written() - titles - {"locale"}

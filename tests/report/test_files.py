@@ -71,7 +71,7 @@ def test_without_a_browser_the_page_is_there_and_the_way_out_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pdf, "BROWSERS", ("no-such-browser",))
-    monkeypatch.setattr(pdf.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError) as caught:
         write_pdf(tmp_path / "r.html", tmp_path / "r.pdf")
     assert "neither Chromium" in caught.value.problem
