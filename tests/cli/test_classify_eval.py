@@ -248,7 +248,11 @@ def test_the_users_own_messages_are_timed_one_by_one(tmp_path):
         # The engine writes one of the user's categories.
         assert {request.output.strip() for request in asked} <= {"envío", "devolución", "bidalketa", "itzulketa"}
         assert times[code]["median_s"]["value"] > 0
-        assert times[code]["p95_s"]["value"] >= times[code]["median_s"]["value"]
+        # A 95th percentile takes 20 requests.
+        if times[code]["n"] >= 20:
+            assert times[code]["p95_s"]["value"] >= times[code]["median_s"]["value"]
+        else:
+            assert times[code]["p95_s"]["value"] is None
     found = {(r.name, r.language): r for r in profile_readings(tmp_path / "run")}
     assert found["total_s.p95", "eu"].value == times["eu"]["p95_s"]["value"]
     assert profile.facts.curve == ()
