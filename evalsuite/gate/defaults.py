@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 
 from evalsuite.analysis.costs import STANDS_FOR
@@ -10,7 +11,7 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import FAMILIES
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.yamlfile import load_mapping, validate
-from evalsuite.gate.policy import Policy, Rules, UseCase
+from evalsuite.gate.policy import Evidence, Policy, Rules, UseCase
 
 __all__ = ["DEFAULTS", "default_policy"]
 
@@ -50,10 +51,18 @@ def default_policy(run: Run, name_of: Callable[[str], str]) -> Policy | None:
         path=path,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         reference=run.manifest.sweep.reference,
+        evidence=Evidence(device=_device(run)),
         use_cases=tuple(
             _use_case(family, name_of(family), list(dict.fromkeys(families[family])), rules, run) for family in order
         ),
     )
+
+
+def _device(run: Run) -> str | None:
+    """Return the fingerprint of the device that counts where models were measured on several: where most of them were."""
+    found = Counter(profile.device.fingerprint for profile in run.profiles)
+    models = {profile.facts.cell.model for profile in run.profiles}
+    return found.most_common(1)[0][0] if len(run.profiles) > len(models) else None
 
 
 def _use_case(family: str, name: str, groups: list[str], rules: Rules, run: Run) -> UseCase:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from evalsuite.analysis.categories import CategoryRow
 from evalsuite.analysis.load import Run
 from evalsuite.gate.policy import SCORE_RULES, Policy, UseCase
-from evalsuite.gate.rows import EVIDENCE, Decision, Finding, GateResult, Outcome, Rollout, worst
+from evalsuite.gate.rows import EVIDENCE, Decision, Finding, GateResult, Outcome, Rollout
 from evalsuite.stats.corrections import holm
 from evalsuite.stats.one_sample import share_against
 
@@ -127,13 +127,16 @@ def _placed(
         return Placement(use_case.name, rollout.language, Place.UNASKED, None, None, None, None)
     for sure in _sure(policy, use_case, rollout, run, categories, share):
         decision = decisions[sure.model]
-        if worst(f.outcome for f in decision.findings if not is_of_scores(f)) is Outcome.GO or not any(
-            not is_of_scores(f) for f in decision.findings
-        ):
+        device = [f for f in decision.findings if not is_of_scores(f)]
+        if all(f.outcome is Outcome.GO for f in device):
             broken = next(iter(decision.open), None)
             return Placement(
                 use_case.name, rollout.language, Place.HYBRID, sure.model, broken, sure, decision, (sure.model,)
             )
+        if not any(f.outcome is Outcome.NO_GO for f in device):
+            # It could be one, if the device were shown to bear it.
+            waiting = next(f for f in device if f.outcome is Outcome.INCONCLUSIVE)
+            return Placement(use_case.name, rollout.language, Place.NOT_YET, sure.model, waiting, sure, decision)
     best = ranked[0]
     finding = next(iter(best.open), None)
     place = Place.CLOUD if all(one.outcome is Outcome.NO_GO for one in ranked) else Place.NOT_YET

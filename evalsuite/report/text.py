@@ -121,9 +121,11 @@ class Text:
         return MISSING if value is None else self.percent_sign(self.number(100 * value))
 
     def percent_sign(self, number: str) -> str:
-        """Return a formatted number with the language's percent sign: "5%" in English, "5 %" in Spanish."""
-        _, _, sign = str(self._locale.percent_formats[None].pattern).rpartition("0")
-        return number + sign
+        """Return a formatted number with the language's percent sign: "5%" in English, "5 %" in Spanish, "% 5" in Basque."""
+        pattern = str(self._locale.percent_formats[None].pattern)
+        before, _, _ = pattern.partition("#")
+        _, _, after = pattern.rpartition("0")
+        return before + number + after
 
     def signed(self, value: float | None, digits: int = 1) -> str:
         """Return a difference with its sign."""
