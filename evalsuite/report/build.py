@@ -61,6 +61,8 @@ from evalsuite.report.variants import build_variants
 
 __all__ = ["build_report", "live_page", "render"]
 
+_BETWEEN = re.compile(r">\s*\n\s*<")
+"""Lines that templates leave empty between two elements."""
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
@@ -135,7 +137,7 @@ def render(
         context = _context(run, tables or analyse(run), options or ReportOptions(), inputs or inputs_of(run))
     # Made of our own drawings' styles: nothing from elsewhere is in them.
     context["figure_style"] = Markup(styles.css)  # noqa: S704
-    return environment.get_template("report.html.j2").render(**context)
+    return _BETWEEN.sub(">\n<", environment.get_template("report.html.j2").render(**context))
 
 
 class _Templates(FileSystemLoader):

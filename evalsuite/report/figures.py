@@ -126,6 +126,24 @@ def marker_path(series: int) -> str:
     }[marker(series)]
 
 
+def marker_clip(series: int) -> str:
+    """Return the shape of a series as a CSS `clip-path` in a box of 14 by 14 pixels; for the rows of tables."""
+    return {
+        "o": "circle(5px)",
+        "s": "inset(2.5px)",
+        "^": _polygon("7 1.5,12.5 11.5,1.5 11.5"),
+        "D": _polygon("7 1,13 7,7 13,1 7"),
+        "v": _polygon("7 12.5,12.5 2.5,1.5 2.5"),
+        "P": _polygon("5 1.5,9 1.5,9 5,12.5 5,12.5 9,9 9,9 12.5,5 12.5,5 9,1.5 9,1.5 5,5 5"),
+        "X": _polygon("2 4.5,4.5 2,7 4.5,9.5 2,12 4.5,9.5 7,12 9.5,9.5 12,7 9.5,4.5 12,2 9.5,4.5 7"),
+    }[marker(series)]
+
+
+def _polygon(points: str) -> str:
+    pairs = (point.split() for point in points.split(","))
+    return f"polygon({', '.join(f'{x}px {y}px' for x, y in pairs)})"
+
+
 def marker(series: int) -> str:
     """Return the shape of a series, as matplotlib names it."""
     # Past seven series the colours repeat; the shift gives the repeated colour another shape.

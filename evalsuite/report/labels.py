@@ -116,9 +116,12 @@ class _Builder:
         return not self._blocks.divided or _OWN in families
 
     def _categories(self, found: Gathered[CategoryRow]) -> Block[CategoryRow]:
-        self._details[found.id] = tuple(
-            _detail(row, row.confusion) for row in found.rows if row.confusion and self._detailed(row.group)
-        )
+        shown = [row for row in found.rows if row.confusion and self._detailed(row.group)]
+        if self._blocks.divided and shown:
+            # All models' would be most of a large page.
+            best = max(dict.fromkeys(row.model for row in shown), key=lambda model: _right(shown, model))
+            shown = [row for row in shown if row.model == best]
+        self._details[found.id] = tuple(_detail(row, row.confusion) for row in shown if row.confusion)
         told = [row.confidence.calibration for row in found.rows if row.confidence]
         tested = [c.estimate.value > c.by_chance_high for c in told if c.estimate.value and c.by_chance_high]
         note = self._text("categories.note", shown=sum(tested), n=len(tested)) if tested else ""
@@ -191,6 +194,12 @@ class _Builder:
             )
         family = sum(1 for r in self._tables.label_wordings if r.difference and r.difference.p is not None)
         return self._block(found, self._text("label_wordings.caption", group=found.title, family=family), note)
+
+
+def _right(rows: Sequence[CategoryRow], model: str) -> float:
+    """Return the mean share of right answers of a model's rows."""
+    known = [row.confidence.accuracy.value or 0.0 for row in rows if row.model == model and row.confidence]
+    return sum(known) / len(known) if known else 0.0
 
 
 def _detail(row: CategoryRow, confusion: Confusion) -> Detail:

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.analysis.load import Run
 from evalsuite.records import PromptForm
-from evalsuite.report.figures import marker_path, series_class
+from evalsuite.report.figures import marker_clip, marker_path, series_class
 from evalsuite.report.text import Text
 
 __all__ = ["LanguageName", "Names", "Series"]
@@ -42,6 +42,11 @@ class Series:
     def path(self) -> str:
         """Shape, for a key."""
         return marker_path(self.index)
+
+    @property
+    def clip(self) -> str:
+        """The same shape, for the rows of tables."""
+        return marker_clip(self.index)
 
 
 class Names:
