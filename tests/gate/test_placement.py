@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy import stats
@@ -13,7 +15,7 @@ from evalsuite.analysis.categories import CategoryRow
 from evalsuite.analysis.confidence import LEVELS, Confidence, Covered
 from evalsuite.gate.amounts import Amount
 from evalsuite.gate.defaults import default_policy
-from evalsuite.gate.placement import HYBRID_SHARE, Place, Placement, is_of_scores, placements
+from evalsuite.gate.placement import HYBRID_SHARE, Place, is_of_scores, placements
 from evalsuite.gate.policy import Policy, Rules, UseCase
 from evalsuite.gate.rows import Decision, Finding, GateResult, Outcome, Rollout, RuleTest, UseCaseResult
 from evalsuite.records import PromptForm
@@ -41,15 +43,21 @@ def decision(model: str, *findings: Finding) -> Decision:
     return Decision(model, worst, findings, None, None, 1, "")
 
 
-def policy(**rules: object) -> Policy:
-    made = Rules(minimum_score=Amount(LIMIT, "percent"), **rules)
+def policy() -> Policy:
+    made = Rules(minimum_score=Amount(LIMIT, "percent"))
     case = UseCase(name="Sorting", tasks=("toy_topics",), rules=made)
     return Policy(name="p", path=Path("p.yaml"), sha256="0" * 64, use_cases=(case,))
 
 
-def placed(run, *decisions: Decision, categories=()) -> Placement:
+def placed(run, *decisions: Decision, categories=()) -> Any:
     rollout = Rollout("eu", Outcome.INCONCLUSIVE, decisions)
-    result = GateResult(policy(), Outcome.INCONCLUSIVE, (UseCaseResult("Sorting", Outcome.GO, (rollout,)),), (), None)
+    result = GateResult(
+        policy(),
+        Outcome.INCONCLUSIVE,
+        (UseCaseResult("Sorting", Outcome.GO, (rollout,)),),
+        (),
+        datetime(2026, 3, 1, tzinfo=UTC),
+    )
     (found,) = placements(result, run, categories)
     return found
 
@@ -132,7 +140,7 @@ def test_evidence_is_of_scores_where_it_names_a_task():
 
 
 def test_without_a_policy_each_family_is_held_against_the_shipped_thresholds(run):
-    found = default_policy(run, str.upper)
+    found: Any = default_policy(run, str.upper)
     assert [one.name for one in found.use_cases] == ["CLASSIFICATION", "FACTS"]
     assert {one.rules.minimum_score.value for one in found.use_cases} == {0.6}
     # Times are asked only where the profile has requests of the kind.

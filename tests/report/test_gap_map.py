@@ -82,8 +82,8 @@ def test_without_a_shown_gap_there_is_nothing_to_explain(tmp_path: Path, text: T
 def test_the_largest_gap_stands_first(run: Run, text: Text) -> None:
     why = build_gap_why(run, analyse(run), text)
     assert why is not None
-    sizes = [row.gap.difference.difference for row in why.rows]
+    sizes = [row.gap.difference.difference or 0.0 for row in why.rows]
     assert sizes == sorted(sizes)
     behind = [r for r in analyse(run).gaps if r.verdict is Verdict.BEHIND]
     assert why.shown == len(behind)
-    assert sizes[0] == min(r.difference.difference for r in behind)
+    assert sizes[0] == min(r.difference.difference or 0.0 for r in behind)
