@@ -95,7 +95,7 @@ def _label(code: str, speed: float | None, rows: Sequence[PaceRow], names: Names
         detail = text("device.pace_unknown")
     elif reading is not None and reading.basis == "estimate":
         detail = text("device.pace_estimate")
-    return RowLabel(name.shown, detail, speed)
+    return RowLabel(text.title(name.shown), detail, speed)
 
 
 def _said(rows: Sequence[PaceRow], names: Names, text: Text) -> Iterator[str]:

@@ -197,4 +197,4 @@ class _Builder:
 
     def _label(self, code: str) -> RowLabel:
         name = self._names.language(code)
-        return RowLabel(name.shown, self._text("word.low") if name.low else "")
+        return RowLabel(self._text.title(name.shown), self._text("word.low") if name.low else "")

@@ -70,7 +70,7 @@ def _mark(line: int, row: DeltaRow, factor: float, names: Names) -> Mark:
 
 def _label(code: str, task: str, names: Names, text: Text) -> RowLabel:
     name = names.language(code)
-    return RowLabel(name.shown, task or (text("word.low") if name.low else ""))
+    return RowLabel(text.title(name.shown), task or (text("word.low") if name.low else ""))
 
 
 def _said(row: DeltaRow, factor: float, names: Names, text: Text) -> str:

@@ -187,7 +187,7 @@ class Panels:
 
     def _label(self, code: str, chance: float | None = None, detail: str = "") -> RowLabel:
         name = self._names.language(code)
-        return RowLabel(name.shown, detail or (self._text("word.low") if name.low else ""), chance)
+        return RowLabel(self._text.title(name.shown), detail or (self._text("word.low") if name.low else ""), chance)
 
     def _describe(self, parts: Iterable[tuple[str, str, str]]) -> str:
         said = (f"{self._names.language(code).shown}, {self._names.model(model)}: {v}" for model, code, v in parts)

@@ -140,3 +140,26 @@ def test_figures_show_the_numbers_of_their_tables(opened: Open, name: str) -> No
 def test_the_file_is_small_enough_to_be_sent(reports, runs: dict[str, Path]) -> None:
     for name in REPORTS:
         assert reports(name).stat().st_size < 3_000_000
+
+
+A4 = (round((210 - 24) / 25.4 * 96), round((297 - 30) / 25.4 * 96))
+"""Width and height of what a page of paper holds beside the margins of the style sheet, in CSS pixels."""
+
+
+@pytest.mark.parametrize("name", ["scores", "device", "quantised"])
+def test_paper_has_the_decision_on_its_first_page_and_cuts_no_figure(opened: Open, name: str) -> None:
+    found = opened(name, width=A4[0], height=A4[1])
+    found.page.emulate_media(media="print")
+    end = found.run(
+        "() => { const e = document.querySelector('#part-decision'); return e ? e.getBoundingClientRect().bottom : 0; }"
+    )
+    assert end <= A4[1]
+    tall = found.run(
+        "(most) => [...document.querySelectorAll('.panel, .notice, tr')].filter((e) => e.getBoundingClientRect().height > most)"
+        ".map((e) => e.outerHTML.slice(0, 100))",
+        A4[1],
+    )
+    assert tall == []
+    printed = found.page.pdf(prefer_css_page_size=True)
+    assert printed.startswith(b"%PDF")
+    assert len(printed) > 20_000
