@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import REPORTS, Open
 
-WIDTHS = (360, 768, 1280, 1920)
+NARROW, WIDTHS = 360, (768, 1280, 1920)
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -52,8 +52,9 @@ def test_no_rule_of_accessibility_is_broken(opened: Open, name: str, scheme: str
     assert len(result.response["passes"]) > 20
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize(
+    ("name", "width"), [*((name, NARROW) for name in REPORTS), *(("scores", width) for width in WIDTHS)]
+)
 def test_no_screen_has_to_scroll_sideways(opened: Open, name: str, width: int) -> None:
     found = opened(name, width=width)
     found.run("() => document.querySelectorAll('details').forEach((d) => { d.open = true; })")
