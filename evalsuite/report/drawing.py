@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -135,7 +136,9 @@ def draw_figure(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(DRAWING):
+    with mpl.rc_context(DRAWING), warnings.catch_warnings():
+        # Text stays text, in a font of the reader's: that matplotlib's own lacks Japanese does not matter.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), facecolor="none")
         FigureCanvasSVG(figure)
         paint(figure, STAND_INS)
