@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from evalsuite.analysis.device_tables import DeviceTables
 from evalsuite.analysis.flags import FlagKind
+from evalsuite.analysis.load import Run
 from evalsuite.analysis.profile_rows import LatencyRow
 from evalsuite.analysis.rows import GapRow, Scale, Verdict
 from evalsuite.analysis.tables import Tables
@@ -127,7 +128,7 @@ def build_decision(
         sentences=(writer.ready(found), writer.hold_back(found, why), writer.cost()),
         unknown=tuple(writer.unknown(found)),
         rules=words.rules(policy),
-        about_rules=tuple(_about(policy, text, given=options.policy is not None)),
+        about_rules=(*_about(policy, text, given=options.policy is not None), *_device(policy, run, text)),
         policy=policy.path.name if options.policy is not None else None,
     )
 
@@ -145,6 +146,14 @@ def _about(policy: Policy, text: Text, *, given: bool) -> Iterator[str]:
         yield text("decision.rules.default")
     yield text("decision.rules.hybrid", share=text.percent_sign(text.number(100 * HYBRID_SHARE, 0)))
     yield text("decision.rules.confidence", level=text.percent_sign(text.number(100 * policy.confidence, 0)))
+
+
+def _device(policy: Policy, run: Run, text: Text) -> Iterator[str]:
+    """Say which device counts, where the shipped thresholds had to choose one of several."""
+    for profile in run.profiles:
+        if policy.evidence.device == profile.device.fingerprint:
+            yield text("decision.rules.device", device=profile.device.cpu)
+            return
 
 
 class _Writer:
