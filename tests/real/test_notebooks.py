@@ -43,7 +43,7 @@ def test_the_first_run_has_scores_and_a_report(executed, folder):
     assert len(scores) == 6
     assert scores["estimate"].between(0, 1).all()
     assert set(scores["estimate_n"]) == {12}
-    assert "- Accuracy by model and language" in texts_of(executed["01"])
+    assert "- Language gaps" in texts_of(executed["01"])
 
 
 def test_languages_are_compared_with_verdicts_and_a_gate(executed, folder):
