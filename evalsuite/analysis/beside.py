@@ -1,4 +1,4 @@
-"""A second process for the tables of a large run: a copy of this one makes some while this one makes the others."""
+"""A second process for what a large run takes: a copy of this one makes some of it while this one makes the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from typing import TypeVar
 
 from evalsuite.machine import usable_cores
 
-__all__ = ["can_copy", "made_beside"]
+__all__ = ["LARGE", "can_copy", "made_beside", "one_thread"]
+
+LARGE = 200_000
+"""Items of a run from which on a second process gains more than it costs."""
 
 Made = TypeVar("Made")
 
@@ -67,6 +70,18 @@ def made_beside(make: Callable[[], Made], *, copy: bool) -> Iterator[Callable[[]
         process.kill()
         process.join()
         receiver.close()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let products of matrices use one thread meanwhile: two processes have no core to spare, and sums keep their order.
+
+    Use as a decorator or a context manager.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def _send(make: Callable[[], object], sender: Connection) -> None:

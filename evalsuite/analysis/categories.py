@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from evalsuite.analysis.beside import one_thread
 from evalsuite.analysis.category_cells import CategoryCell, category_cells
 from evalsuite.analysis.confidence import Confidence, confidence_of
 from evalsuite.analysis.confusion import RESAMPLES, Confusion, confusion_of
@@ -45,7 +45,7 @@ def category_answers(run: Run) -> tuple[CategoryRow, ...]:
     """Return a row for every model × task × main prompt form whose items all offer the same categories."""
     shared = _Shared(run)
     # Products of matrices are many and small: threads gain little by them, and lose much where a machine has other work.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         return tuple(_row(run, cell, shared) for cell in category_cells(run))
 
 

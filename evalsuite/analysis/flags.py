@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from evalsuite.analysis.rows import ALPHA, AnswerSpread, ScoreRow
 from evalsuite.records import PromptForm
+from evalsuite.stats.binomial import at_least
 from evalsuite.stats.corrections import holm
 
 __all__ = ["Flag", "FlagKind", "Seen", "find_flags", "items_needed"]
@@ -126,15 +127,12 @@ def items_needed(chance: float, languages: int) -> int | None:
         languages: Number of languages that are tested together.
     """
     import numpy as np
-    from scipy.special import betainc
 
     n = np.arange(1, _MOST_ITEMS + 1)
     share = min(2 * chance, (1 + chance) / 2)
     # A whole number of items that rounding left just below itself must not lose one.
     right = np.floor(share * n + 1e-9)
-    fails = np.flatnonzero(
-        np.where(right > 0, betainc(np.maximum(right, 1), n - right + 1, chance), 1.0) * languages >= ALPHA
-    )
+    fails = np.flatnonzero(at_least(right, n, chance) * languages >= ALPHA)
     # Counts are whole, so that p jumps up and down with n: what counts is the last item count that cannot tell.
     needed = int(n[fails[-1]]) + 1 if fails.size else 1
     return needed if needed <= _MOST_ITEMS else None
@@ -147,7 +145,7 @@ def _is_testable(row: ScoreRow) -> bool:
 
 def _test(rows: Sequence[ScoreRow]) -> _Test:
     levels = [(r.estimate.n, r.estimate.value or 0.0, r.chance or 0.0) for r in rows]
-    corrected = holm([_p_at_least(round(value * n), n, chance) for n, value, chance in levels])
+    corrected = holm([float(at_least(round(value * n), n, chance)) for n, value, chance in levels])
     needed = [(n, items_needed(chance, len(rows))) for n, _, chance in levels]
     known = [most for _, most in needed if most is not None]
     return _Test(
@@ -213,17 +211,7 @@ def _answers(key: _Key, rows: Sequence[ScoreRow]) -> list[Flag]:
 
 def _is_constant(spread: AnswerSpread, share: float, right: float | None) -> bool:
     # Right answers that nearly all are one option explain answers that are: a good model gives them too.
-    return share >= _NEARLY_ALL and right is not None and _p_at_least(round(share * spread.n), spread.n, right) < ALPHA
-
-
-def _p_at_least(hits: int, n: int, share: float) -> float:
-    """Return the probability of at least `hits` of `n` where each has probability `share`.
-
-    Source: the upper tail of the binomial distribution; C. J. Clopper and E. S. Pearson (1934), Biometrika 26, 404-413.
-    """
-    from scipy.special import betainc
-
-    return min(1.0, float(betainc(hits, n - hits + 1, share))) if hits > 0 else 1.0
+    return share >= _NEARLY_ALL and right is not None and at_least(round(share * spread.n), spread.n, right) < ALPHA
 
 
 def _seen(row: ScoreRow) -> Seen:

@@ -15,7 +15,7 @@ from evalsuite.analysis.score_table import why_no_items
 from evalsuite.records import CellResult, PromptForm, Task
 from evalsuite.store import RunFolder
 
-__all__ = ["Asked", "ItemAnswer", "ItemSide", "read_sides"]
+__all__ = ["Asked", "ItemAnswer", "ItemSide", "read_sides", "stored_rows"]
 
 _KNOWN = ("item_id", "choices", "target", "score", "prediction")
 
@@ -104,10 +104,10 @@ def read_sides(run: Run, asked: Asked) -> list[ItemSide | None]:
                 line[m] = ItemAnswer(model, reason=reason)
             continue
         known = _known(run, result, rows[here])
-        stored = _stored(run, result, rows[here], _columns(asked))
+        stored = stored_rows(run, result, rows[here], _columns(asked))
         new = [i for i in here.tolist() if not items[i]]
         # What was put to one model was put to all: it is read once for each item.
-        contexts = _stored(run, result, rows[new], ("context",)) if new and asked.texts else [{}] * len(new)
+        contexts = stored_rows(run, result, rows[new], ("context",)) if new and asked.texts else [{}] * len(new)
         for i, context in zip(new, contexts, strict=True):
             items[i] = context
         for i, own, item in zip(here.tolist(), stored, known, strict=True):
@@ -129,8 +129,12 @@ def _columns(asked: Asked) -> tuple[str, ...]:
     return ("logprobs", *(("prior_logprobs",) if asked.task.primary_metric == "acc_mutual_info" else ()))
 
 
-def _stored(run: Run, result: CellResult, rows: NDArray[np.intp], columns: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return columns of single records of a cell."""
+def stored_rows(run: Run, result: CellResult, rows: NDArray[np.intp], columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return columns of single records of a cell, of the items that stand at `rows`.
+
+    Raises:
+        StoreError: The stored items are damaged.
+    """
     if not columns:
         return [{} for _ in rows]
     found: list[dict[str, Any]] = RunFolder(run.path).table(result.cell, columns=columns).take(rows).to_pylist()

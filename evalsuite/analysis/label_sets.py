@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from evalsuite.analysis.beside import one_thread
 from evalsuite.analysis.category_cells import FAMILIES_OF_CATEGORIES, CategoryCell, category_cells
 from evalsuite.analysis.label_draws import LabelDraws
 from evalsuite.analysis.load import Run
@@ -126,7 +126,7 @@ def fewer_categories(run: Run) -> tuple[LabelSetRow, ...]:
         return orders, LabelDraws(places, orders, run.rng("label_sets", digest(places.tolist())))
 
     # As in `category_answers`: many small products.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         return tuple(
             _row(cell, draws)
             for cell in category_cells(run, families=FAMILIES_OF_CATEGORIES)

@@ -21,7 +21,7 @@ RAW_METRICS = ("bleu", "chrf", "chrf_pp", "ter")
 """lm-eval's names: raw log-probability; per character; per UTF-8 byte; minus the log-probability without context."""
 
 
-_DIGITS = frozenset("0123456789")
+_PLACES = {str(place): place for place in range(10)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,13 +92,7 @@ class Choices:
             Ragged(measure(known.dictionary).to_numpy(zero_copy_only=False)[codes.flat], codes.counts).padded(width, 1)
             for measure in (pc.utf8_length, pc.binary_length)
         )
-        right = np.zeros((len(texts), width), dtype=np.bool_)
-        seen: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-        for i, key in enumerate(zip(targets, texts, strict=True)):
-            if key not in seen:
-                seen[key] = sorted(right_choices(*key))
-            right[i, seen[key]] = True
-        return cls(texts, codes.counts, chars, sizes, right)
+        return cls(texts, codes.counts, chars, sizes, _right(targets, texts, codes.counts, width))
 
     @property
     def one_right(self) -> NDArray[np.float64]:
@@ -164,12 +158,26 @@ def right_choices(target: str, choices: Sequence[str]) -> frozenset[int]:
     if text in choices and not text.isdecimal():
         return frozenset({list(choices).index(text)})
     try:
-        # Nearly all targets are one digit, and `int` takes a tenth of the time.
-        value = int(text) if text in _DIGITS else json.loads(text)
+        # Nearly all targets are one digit.
+        value = _PLACES[text] if text in _PLACES else json.loads(text)
     except ValueError:
         return frozenset()
     found = value if isinstance(value, list) else [value]
     return frozenset(i for i in found if type(i) is int and 0 <= i < len(choices))
+
+
+def _right(
+    targets: Sequence[str], texts: NDArray[np.object_], counts: NDArray[np.intp], width: int
+) -> NDArray[np.bool_]:
+    """Return which choices are right, n × width: what `right_choices` says of each item."""
+    right = np.zeros((len(texts), width), dtype=np.bool_)
+    places = np.array([_PLACES.get(target, -1) for target in targets], dtype=np.intp)
+    # Nearly all targets are one digit, which needs no look at the choices.
+    told = np.flatnonzero((places >= 0) & (places < counts))
+    right[told, places[told]] = True
+    for i in np.flatnonzero(places < 0).tolist():
+        right[i, sorted(right_choices(targets[i], texts[i]))] = True
+    return right
 
 
 def rescore(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from evalsuite.analysis.beside import can_copy, made_beside
+from evalsuite.analysis.beside import LARGE, can_copy, made_beside, one_thread
 from evalsuite.analysis.categories import CategoryRow, category_answers
 from evalsuite.analysis.flags import Flag, find_flags
 from evalsuite.analysis.gap_table import comparisons, gaps
@@ -59,10 +59,6 @@ __all__ = [
 ]
 
 
-_LARGE = 200_000
-"""Items from which on a second process gains more than it costs."""
-
-
 @dataclass(frozen=True, slots=True)
 class Tables:
     """All tables of one run."""
@@ -92,9 +88,10 @@ class Tables:
 
 
 @uncollected()
+@one_thread()
 def analyse(run: Run) -> Tables:
     """Return all tables of a run, of a large one in two processes. The tables are the same in one."""
-    with made_beside(lambda: _heavy(run), copy=len(run.items) >= _LARGE and can_copy()) as heavy:
+    with made_beside(lambda: _heavy(run), copy=len(run.items) >= LARGE and can_copy()) as heavy:
         rows = scores(run)
         light = Tables(
             scores=rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from evalsuite.analysis.score_table import why_no_items
 from evalsuite.records import PromptForm, Task
 from evalsuite.stats.intervals import Estimate, ratio_of_means
 
-__all__ = ["token_tax"]
+__all__ = ["family_token_tax", "token_tax"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,66 @@ def token_tax(run: Run) -> tuple[TokenRow, ...]:
         for model in run.models
         for form in run.forms
         if run.result(model, task.name, form) or run.skip(model, task.name)
+    )
+
+
+def family_token_tax(run: Run) -> tuple[TokenRow, ...]:
+    """Return the same of the groups of a family together: one row for each model, family and language.
+
+    Only the groups that have most languages count, so that all languages of a family have the same content; `task` and
+    `group` are the family's name.
+    """
+    families: dict[str, list[dict[str, Task]]] = {}
+    for group in run.groups:
+        tasks = {code: found[0] for code, found in group_tasks(run, group).items() if len(found) == 1}
+        for family in dict.fromkeys(task.family for task in tasks.values()):
+            families.setdefault(family, []).append(tasks)
+    whole = {
+        family: [tasks for tasks in groups if len(tasks) == max(map(len, groups))]
+        for family, groups in families.items()
+    }
+    return tuple(
+        row
+        for family, groups in whole.items()
+        for language in run.languages
+        for model in run.models
+        for form in run.forms
+        if (row := _pooled(run, (model, form, family, language), groups)) is not None
+    )
+
+
+def _pooled(run: Run, key: tuple[str, PromptForm, str, str], groups: Sequence[Mapping[str, Task]]) -> TokenRow | None:
+    model, form, family, language = key
+    reference = run.reference_of(language)
+    every: list[_Counted] = []
+    pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    for tasks in groups:
+        here = _counted(run, model, tasks[language].name, form) if language in tasks else None
+        if here is None:
+            continue
+        every.append(here)
+        there = _counted(run, model, tasks[reference].name, form) if reference in tasks else None
+        matched = None if there is None else matching_ids(here.ids, there.ids)
+        if there is not None and matched is not None:
+            pairs.append((here.tokens[matched[0]], there.tokens[matched[1]]))
+    if not every:
+        return None
+    tokens, chars = (np.concatenate([getattr(one, name) for one in every]) for name in ("tokens", "chars"))
+    total = float(tokens.sum())
+    return TokenRow(
+        model=model,
+        task=family,
+        group=family,
+        form=form,
+        language=language,
+        reference=reference,
+        items=len(tokens),
+        tokens_per_item=total / len(tokens),
+        chars_per_token=float(chars.sum()) / total if total else None,
+        ratio=ratio_of_means(*(np.concatenate(side) for side in zip(*pairs, strict=True)), level=1 - ALPHA)
+        if pairs
+        else _missing("no token counts in the reference language" if reference else "no reference"),
+        reason=None,
     )
 
 

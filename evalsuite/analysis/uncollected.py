@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["uncollected"]
+__all__ = ["settled", "uncollected"]
 
 
 @contextmanager
@@ -22,3 +22,13 @@ def uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Leave alone what exists already, and look for cycles among what is made meanwhile only."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import RAW_METRICS
+from evalsuite.analysis.paired_items import SCORES, scored_items, usable_clusters
 from evalsuite.analysis.rows import Scale
 from evalsuite.analysis.score_table import scale_of, why_no_items
 from evalsuite.errors import InputError
@@ -31,7 +33,7 @@ Replies = Mapping[tuple[str, str, str], "ReplyRow"]
 """Written answers by model, task and prompt form."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CellItems:
     """The items of one finished cell that a use case is about."""
 
@@ -44,12 +46,12 @@ class CellItems:
         """One per item."""
         return self.frame["score"].to_numpy(dtype=np.float64)
 
-    @property
-    def clusters(self) -> list[Hashable] | None:
+    @cached_property
+    def clusters(self) -> Sequence[Hashable] | None:
         """What each item shares with others; none where items are taken one by one."""
-        found = list(self.frame["cluster"])
+        found = usable_clusters(self.frame["cluster"])
         # Items that do not all name their cluster, or that all stand alone, are taken one by one.
-        return found if all(c is not None for c in found) and len(set(found)) < len(found) else None
+        return found if found and len(set(found)) < len(found) else None
 
 
 def cell_items(run: Run, scope: Scope, model: str, task: Task) -> CellItems | str:
@@ -66,13 +68,15 @@ def _cell_items(run: Run, scope: Scope, model: str, task: Task) -> CellItems | s
     frame = run.frames.get(result.cell.id) if result else None
     if result is None or frame is None or result.status is not CellStatus.DONE:
         return why_no_items(run, model, task.name, scope.form)
+    known, items = scored_items(run, model, task.name, scope.form, SCORES), len(frame)
     # The reference of a gap may be no language of the use case: its items are then paired by their ids.
     if scope.items is not None and task.name in scope.items:
-        frame = frame.loc[frame["item_id"].isin(scope.items[task.name])]
-    known = frame.loc[frame["score"].notna(), ["item_id", "score", "cluster"]].set_index("item_id")
-    if known.empty:
-        return "no item of these categories" if frame.empty else why_no_items(run, model, task.name, scope.form)
-    return CellItems(known, len(frame) - len(known))
+        asked = scope.items[task.name]
+        items = int(frame["item_id"].isin(asked).sum())
+        known = known if known is None else known.loc[known.index.isin(asked)]
+    if known is None or known.empty:
+        return why_no_items(run, model, task.name, scope.form) if items else "no item of these categories"
+    return CellItems(known, items - len(known))
 
 
 def score_tests(run: Run, scope: Scope, model: str, language: str, replies: Replies) -> Iterator[RuleTest]:

@@ -14,12 +14,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalsuite import __version__
+from evalsuite.analysis.beside import LARGE, can_copy, made_beside
 from evalsuite.analysis.device_tables import DeviceTables, device_tables
 from evalsuite.analysis.language_index import language_indices
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.metrics import SCORINGS
 from evalsuite.analysis.tables import Tables, analyse
 from evalsuite.analysis.tradeoffs import tradeoffs
+from evalsuite.analysis.uncollected import settled
 from evalsuite.catalog.paths import data_root
 from evalsuite.catalog.quantisations import types_text
 from evalsuite.errors import StoreError
@@ -42,6 +44,7 @@ from evalsuite.report.notices import Notices
 from evalsuite.report.options import ReportOptions
 from evalsuite.report.panels import Panels
 from evalsuite.report.parity import build_parity
+from evalsuite.report.prompts import build_prompts
 from evalsuite.report.provenance import (
     build_provenance,
     data_text,
@@ -133,8 +136,9 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    with shared_styles() as styles:
-        context = _context(run, tables or analyse(run), options or ReportOptions(), inputs or inputs_of(run))
+    tables = tables or analyse(run)
+    with settled(), shared_styles() as styles:
+        context = _context(run, tables, options or ReportOptions(), inputs or inputs_of(run))
     # Made of our own drawings' styles: nothing from elsewhere is in them.
     context["figure_style"] = Markup(styles.css)  # noqa: S704
     return _BETWEEN.sub(">\n<", environment.get_template("report.html.j2").render(**context))
@@ -160,12 +164,20 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
     device = build_device(run, measured, names, text)
     traded = _tradeoffs(run, tables, measured, names, text)
     spot = _spot(run, inputs, text)
-    labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
-    lengths = build_lengths(run, tables, names, text)
-    gap_map, gap_why = build_gap_map(run, tables, names, text), build_gap_why(run, tables, text)
-    decision = build_decision(inputs, tables, measured, gap_why, names, text, options)
-    quantisation = build_quantisation(run, tables, names, text)
-    items = build_items(run, names, text, limit=options.items)
+    gap_why = build_gap_why(run, tables, text)
+    with made_beside(
+        lambda: (
+            build_decision(inputs, tables, measured, gap_why, names, text, options),
+            build_items(run, names, text, limit=options.items),
+            build_prompts(run, text),
+        ),
+        copy=len(run.items) >= LARGE and can_copy(),
+    ) as undrawn:
+        labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
+        lengths = build_lengths(run, tables, names, text)
+        gap_map, sections = build_gap_map(run, tables, names, text), build_sections(run, tables, names, text)
+        quantisation = build_quantisation(run, tables, names, text)
+        decision, items, prompts = undrawn()
     script = _script(options)
     always = ("summary", "ran", "failures", "provenance", *labels.sections, *variants.sections)
     given = {
@@ -174,6 +186,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "gap_map": gap_map,
         "why": gap_why,
         "lengths": lengths,
+        "prompts": prompts,
         "quantisation": quantisation,
         "parity": parity,
         "device": device,
@@ -189,7 +202,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "tables": tables,
         "names": names,
         "show": Panels(text, names, tables.scores),
-        "sections": build_sections(run, tables, names, text),
+        "sections": sections,
         "variants": variants,
         "labels": labels,
         "decision": decision,
@@ -198,6 +211,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
         "lengths": lengths,
         "quantisation": quantisation,
         "items": items,
+        "prompts": prompts,
         "summary": (
             *(summarise(run, tables, names, text, sample) if asked_items else ()),
             *(parity.sentences if parity else ()),

@@ -14,7 +14,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "gaps": ("summary", "gap_map", "gap", "why", "tokens", "replies", "parity"),
         "models": (
             *("accuracy", "categories", "label_sets", "label_wordings", "wordings", "orders"),
-            *("translations", "lengths", "method"),
+            *("translations", "lengths", "prompts", "method"),
         ),
         "device": ("device", "spot"),
         "tradeoffs": ("tradeoffs", "quantisation"),

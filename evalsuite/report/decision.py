@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from evalsuite.analysis.beside import LARGE
 from evalsuite.analysis.device_tables import DeviceTables
 from evalsuite.analysis.flags import FlagKind
 from evalsuite.analysis.load import Run
@@ -31,8 +32,6 @@ __all__ = ["Answer", "DecisionPage", "build_decision"]
 
 _WIDE = 5
 """Up to this many use cases are columns; more of them are rows, and the languages columns."""
-_LARGE = 200_000
-"""Items from which on nobody waits for the numbers of items that would settle what is open."""
 _BY_USE_CASE = 4
 """Items that the sentence on what is ready names."""
 
@@ -102,7 +101,8 @@ def build_decision(
         inputs,
         as_of=max(source.created for source in inputs.sources),
         flags=tables.flags,
-        settle=len(run.items) < _LARGE,
+        # Of a large run nobody waits for the numbers of items that would settle what is open.
+        settle=len(run.items) < LARGE,
     )
     found = placements(result, run, tables.categories)
     reference = policy.reference or next((r for code in run.languages if (r := run.reference_of(code))), None)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from evalsuite.report.drawing import SERIES_COLOURS, FigureText, Palette, draw_figure
+from evalsuite.report.plot import Plot
 from evalsuite.report.svg import marks_id
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["MARKERS", "Mark", "Panel", "RowLabel", "draw", "marker", "marker_path", "series_class"]
@@ -93,11 +93,10 @@ def draw(panel: Panel) -> Markup:
     def paint(figure: Figure, palette: Palette) -> None:
         left = panel.left
         box = (left / _WIDTH, _BOTTOM / height, (_WIDTH - left - _RIGHT) / _WIDTH, (height - _TOP - _BOTTOM) / height)
-        axes = figure.add_axes(box)
-        axes.set_facecolor("none")
-        _frame(axes, panel, palette)
-        _rows(axes, panel, palette)
-        _marks(axes, panel, row_height, palette)
+        plot = Plot(figure, box, panel.limits, (len(panel.rows) - 0.5, -0.5))
+        plot.scale(panel.tick, panel.axis, palette)
+        _rows(plot, panel, palette)
+        _marks(plot, panel, row_height, palette)
 
     return draw_figure(
         FigureText(panel.id, panel.title, panel.description),
@@ -150,58 +149,36 @@ def marker(series: int) -> str:
     return MARKERS[(series + series // SERIES_COLOURS) % len(MARKERS)]
 
 
-def _frame(axes: Axes, panel: Panel, palette: Palette) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.set_xlim(*panel.limits)
-    axes.set_ylim(len(panel.rows) - 0.5, -0.5)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(palette.grid)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.tick(value)))
-    axes.tick_params(axis="x", length=0, pad=6, labelsize=12.5, labelcolor=palette.muted)
-    axes.tick_params(axis="y", length=0, labelleft=False)
-    axes.grid(visible=True, axis="x", color=palette.grid, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_yticks([])
-    axes.set_xlabel(panel.axis, fontsize=12.5, color=palette.muted, labelpad=5)
+def _rows(plot: Plot, panel: Panel, palette: Palette) -> None:
     if panel.band is not None:
-        axes.axvspan(*panel.band, color=palette.grid, alpha=0.55, linewidth=0, zorder=0.3)
+        low, high = panel.band
+        look = {"facecolor": palette.grid, "alpha": 0.55, "linewidth": 0, "zorder": 0.3}
+        plot.field((low, 0.0), high - low, 1.0, across="y", **look)
     if panel.zero_line:
-        axes.axvline(0, color=palette.ink, linewidth=1.2, zorder=1.5)
-
-
-def _rows(axes: Axes, panel: Panel, palette: Palette) -> None:
-    from matplotlib.transforms import ScaledTranslation
-
-    figure = axes.figure
-    base = axes.get_yaxis_transform()
+        plot.line([0.0, 0.0], [0.0, 1.0], across="y", color=palette.ink, linewidth=1.2, zorder=1.5)
     filled = {mark.row for mark in panel.marks}
     for i, row in enumerate(panel.rows):
         shift = 6.5 if row.detail else 0.0
         for text, dy, size, colour in ((row.text, shift, 14, palette.ink), (row.detail, -9.0, 11.5, palette.muted)):
             if text:
-                where = base + ScaledTranslation(-10 / 72, dy / 72, figure.dpi_scale_trans)
-                axes.text(0, i, text, transform=where, ha="right", va="center", fontsize=size, color=colour)
+                look = {"ha": "right", "va": "center", "fontsize": size, "color": colour}
+                plot.text(0, i, text, shift=(-10, dy), across="x", **look)
         if panel.empty and i not in filled:
-            at = base + ScaledTranslation(10 / 72, 0, figure.dpi_scale_trans)
-            axes.text(0, i, panel.empty, transform=at, va="center", fontsize=11.5, color=palette.muted)
+            plot.text(0, i, panel.empty, shift=(10, 0), across="x", va="center", fontsize=11.5, color=palette.muted)
     between = [i - 0.5 for i in range(1, len(panel.rows))]
     # One line with gaps in it: every element by itself costs time and space.
     xs, ys = _broken([(-panel.left / (_WIDTH - panel.left - _RIGHT), 1.0)] * len(between), between)
-    axes.plot(xs, ys, transform=base, color=palette.grid, linewidth=0.6, clip_on=False, zorder=0.5)
+    plot.line(xs, ys, across="x", color=palette.grid, linewidth=0.6, zorder=0.5)
     known = [(i, row.chance) for i, row in enumerate(panel.rows) if row.chance is not None]
     if known:
         ys, xs = _broken([(i - 0.5, i + 0.5) for i, _ in known], [chance for _, chance in known])
-        axes.plot(xs, ys, color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
+        plot.line(xs, ys, color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
     if panel.chance_label and panel.rows and panel.rows[0].chance is not None:
         # Beside the mark rather than on it when the mark is near the left edge, where the label would be cut.
         chance = panel.rows[0].chance
         left = (chance - panel.limits[0]) / (panel.limits[1] - panel.limits[0]) < 0.2
-        where = axes.get_xaxis_transform() + ScaledTranslation(0, 6 / 72, figure.dpi_scale_trans)
-        align = "left" if left else "center"
-        axes.text(chance, 1, panel.chance_label, transform=where, ha=align, fontsize=12, color=palette.ink)
+        look = {"ha": "left" if left else "center", "fontsize": 12, "color": palette.ink}
+        plot.text(chance, 1, panel.chance_label, shift=(0, 6), across="y", **look)
 
 
 def _broken(spans: Sequence[tuple[float, float]], across: Sequence[float]) -> tuple[list[float], list[float]]:
@@ -213,18 +190,15 @@ def _broken(spans: Sequence[tuple[float, float]], across: Sequence[float]) -> tu
     )
 
 
-def _marks(axes: Axes, panel: Panel, row_height: float, palette: Palette) -> None:
-    from matplotlib.transforms import ScaledTranslation
-
+def _marks(plot: Plot, panel: Panel, row_height: float, palette: Palette) -> None:
     step = _MARK_STEP / row_height
-    aside = ScaledTranslation(9 / 72, 0, axes.figure.dpi_scale_trans)
     for series in dict.fromkeys(mark.series for mark in panel.marks):
         colour = palette.series[series % SERIES_COLOURS]
         shift = step * (series - (panel.series - 1) / 2)
         same = [mark for mark in panel.marks if mark.series == series]
         if panel.bars:
             xs, ys = _broken([(0.0, mark.value) for mark in same], [mark.row + shift for mark in same])
-            axes.plot(xs, ys, color=colour, linewidth=5, alpha=0.55, solid_capstyle="butt", zorder=2)
+            plot.line(xs, ys, color=colour, linewidth=5, alpha=0.55, solid_capstyle="butt", zorder=2)
         ends = [
             (mark.low, mark.high, mark.row + shift) for mark in same if mark.low is not None and mark.high is not None
         ]
@@ -232,11 +206,11 @@ def _marks(axes: Axes, panel: Panel, row_height: float, palette: Palette) -> Non
             xs, ys = _broken(
                 [(low, high) for low, high, _ in ends if low is not None and high is not None], [y for *_, y in ends]
             )
-            axes.plot(xs, ys, color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
+            plot.line(xs, ys, color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
         for filled in (True, False):
             alike = [mark for mark in same if mark.filled is filled]
             if alike:
-                axes.plot(
+                plot.line(
                     [mark.value for mark in alike],
                     [mark.row + shift for mark in alike],
                     marker=marker(series),
@@ -245,7 +219,6 @@ def _marks(axes: Axes, panel: Panel, row_height: float, palette: Palette) -> Non
                     markeredgecolor=colour,
                     markeredgewidth=1.6,
                     linestyle="none",
-                    clip_on=False,
                     zorder=3,
                     gid=marks_id([(mark.key, mark.value) for mark in alike]),
                 )
@@ -253,5 +226,5 @@ def _marks(axes: Axes, panel: Panel, row_height: float, palette: Palette) -> Non
             if mark.text:
                 # Behind the interval, which it would otherwise cover.
                 x, y = max(mark.value, mark.high or mark.value), mark.row + shift
-                where = axes.transData + aside
-                axes.text(x, y, mark.text, transform=where, va="center", ha="left", fontsize=11.5, color=palette.ink)
+                look = {"va": "center", "ha": "left", "fontsize": 11.5, "color": palette.ink}
+                plot.text(x, y, mark.text, shift=(9, 0), **look)

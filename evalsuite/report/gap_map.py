@@ -15,11 +15,11 @@ from evalsuite.report.blocks import Blocks
 from evalsuite.report.drawing import FigureText, Palette, draw_figure
 from evalsuite.report.names import Names, Series
 from evalsuite.report.panels import Panels
+from evalsuite.report.plot import Plot
 from evalsuite.report.svg import mark_id
 from evalsuite.report.text import Text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["GapMap", "MapPanel", "build_gap_map"]
@@ -120,18 +120,14 @@ class _Builder:
 
         def paint(figure: Figure, palette: Palette) -> None:
             box = (_LEFT / _WIDTH, 4 / height, (_WIDTH - _LEFT - _RIGHT) / _WIDTH, (height - _TOP - 4) / height)
-            axes = figure.add_axes(box)
-            axes.set_axis_off()
-            axes.set_xlim(-0.5, len(codes) - 0.5)
-            axes.set_ylim(len(lines) - 0.5, -0.5)
-            self._heads(axes, lines, codes, palette)
+            plot = Plot(figure, box, (-0.5, len(codes) - 0.5), (len(lines) - 0.5, -0.5))
+            self._heads(plot, lines, codes, palette)
             for y, x, row in cells:
                 if row is None:
-                    axes.text(
-                        x, y, self._text("word.and_missing"), ha="center", va="center", fontsize=13, color=palette.muted
-                    )
+                    look = {"ha": "center", "va": "center", "fontsize": 13, "color": palette.muted}
+                    plot.text(x, y, self._text("word.and_missing"), **look)
                 else:
-                    self._cell(axes, (x, y), row, palette)
+                    self._cell(plot, (x, y), row, palette)
 
         told = (
             f"{line.group}, {self._names.language(row.language).shown}: {self._said(row)}"
@@ -152,55 +148,46 @@ class _Builder:
             ],
         )
 
-    def _heads(self, axes: Axes, lines: Sequence[MapLine], codes: Sequence[str], palette: Palette) -> None:
-        from matplotlib.transforms import ScaledTranslation
-
-        figure = axes.figure
-        above, beside = axes.get_xaxis_transform(), axes.get_yaxis_transform()
+    def _heads(self, plot: Plot, lines: Sequence[MapLine], codes: Sequence[str], palette: Palette) -> None:
         for x, code in enumerate(codes):
             name = self._names.language(code)
             for words, dy, size, colour in (
                 (name.shown, 22 if name.low else 9, 14, palette.ink),
                 (self._text("word.low") if name.low else "", 6, 11.5, palette.muted),
             ):
-                where = above + ScaledTranslation(0, dy / 72, figure.dpi_scale_trans)
-                axes.text(x, 1, words, transform=where, ha="center", va="bottom", fontsize=size, color=colour)
+                look = {"ha": "center", "va": "bottom", "fontsize": size, "color": colour}
+                plot.text(x, 1, words, shift=(0, dy), across="y", **look)
         for y, line in enumerate(lines):
             for words, dy, size, colour in (
                 (line.group, 7, 13.5, palette.ink),
                 (line.family, -9, 11.5, palette.muted),
             ):
-                where = beside + ScaledTranslation(-8 / 72, dy / 72, figure.dpi_scale_trans)
-                axes.text(0, y, words, transform=where, ha="right", va="center", fontsize=size, color=colour)
+                look = {"ha": "right", "va": "center", "fontsize": size, "color": colour}
+                plot.text(0, y, words, shift=(-8, dy), across="x", **look)
 
-    def _cell(self, axes: Axes, at: tuple[int, int], row: GapRow, palette: Palette) -> None:
-        from matplotlib.patches import Rectangle
-
+    def _cell(self, plot: Plot, at: tuple[int, int], row: GapRow, palette: Palette) -> None:
         (x, y), d = at, row.difference
         assert d.difference is not None
         shown = row.verdict in {Verdict.BEHIND, Verdict.AHEAD}
         depth = min(1.0, abs(d.difference) / _DEEPEST) if row.scale is Scale.SHARE else 0.5
-        axes.add_patch(
-            Rectangle(
-                (x - 0.48, y - 0.46),
-                0.96,
-                0.92,
-                facecolor=(palette.bad if d.difference < 0 else palette.good) if shown else palette.surface,
-                alpha=_FAINT + (_STRONG - _FAINT) * depth if shown else 1.0,
-                edgecolor=palette.grid,
-                linewidth=0.8,
-                gid=mark_id(self._names.key(row), self._panels.plotted(d.difference, row.scale)),
-            )
+        plot.field(
+            (x - 0.48, y - 0.46),
+            0.96,
+            0.92,
+            facecolor=(palette.bad if d.difference < 0 else palette.good) if shown else palette.surface,
+            alpha=_FAINT + (_STRONG - _FAINT) * depth if shown else 1.0,
+            edgecolor=palette.grid,
+            linewidth=0.8,
+            gid=mark_id(self._names.key(row), self._panels.plotted(d.difference, row.scale)),
         )
         points = self._panels.points(d.difference, row.scale)
         sign = _SIGNS.get(row.verdict, "") if row.verdict else ""
         weight = "bold" if shown else "normal"
-        axes.text(
-            x, y - 0.17, f"{sign} {points}", ha="center", va="center", fontsize=13.5, color=palette.ink, weight=weight
-        )
+        look = {"ha": "center", "va": "center", "color": palette.ink}
+        plot.text(x, y - 0.17, f"{sign} {points}", fontsize=13.5, weight=weight, **look)
         if d.low is not None:
             span = self._panels.span(d.low, d.high, row.scale, signed=True)
-            axes.text(x, y + 0.25, span, ha="center", va="center", fontsize=11, color=palette.ink)
+            plot.text(x, y + 0.25, span, fontsize=11, **look)
 
     def _said(self, row: GapRow) -> str:
         points = self._panels.points(row.difference.difference, row.scale)

@@ -16,7 +16,7 @@ from evalsuite.analysis.label_wordings import LabelWordingRow
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import Scale, Verdict
 from evalsuite.analysis.tables import Tables
-from evalsuite.report.blocks import Block, Blocks, Gathered, Part, Row
+from evalsuite.report.blocks import Block, Blocks, Gathered, Line, Part, Row
 from evalsuite.report.curves import Curve, CurvePanel, Point, draw_curves
 from evalsuite.report.names import Names
 from evalsuite.report.text import Text
@@ -62,6 +62,8 @@ class LabelSections:
     """By block of `categories`."""
     drawings: dict[str, tuple[Drawing, ...]] = field(default_factory=dict)
     """By block of `label_sets`."""
+    added: dict[str, tuple[Line[LabelSetRow], ...]] = field(default_factory=dict)
+    """By block of `label_sets`: whose added categories are shown; of many groups, the best model's."""
     levels: tuple[float, ...] = LEVELS
 
     @property
@@ -91,6 +93,7 @@ class _Builder:
         self._blocks = Blocks(run, text, (r.group for r in tables.scores if r.scale is Scale.RAW))
         self._details: dict[str, tuple[Detail, ...]] = {}
         self._drawings: dict[str, tuple[Drawing, ...]] = {}
+        self._added: dict[str, tuple[Line[LabelSetRow], ...]] = {}
 
     def build(self) -> LabelSections:
         tables = self._tables
@@ -100,6 +103,7 @@ class _Builder:
             label_wordings=self._parts("label_wordings", tables.label_wordings, self._label_wordings),
             details=self._details,
             drawings=self._drawings,
+            added=self._added,
         )
 
     def _parts(
@@ -119,7 +123,7 @@ class _Builder:
         shown = [row for row in found.rows if row.confusion and self._detailed(row.group)]
         if self._blocks.divided and shown:
             # All models' would be most of a large page.
-            best = max(dict.fromkeys(row.model for row in shown), key=lambda model: _right(shown, model))
+            best = _best(shown, lambda row: row.confidence.accuracy.value if row.confidence else None)
             shown = [row for row in shown if row.model == best]
         self._details[found.id] = tuple(_detail(row, row.confusion) for row in shown if row.confusion)
         told = [row.confidence.calibration for row in found.rows if row.confidence]
@@ -144,7 +148,14 @@ class _Builder:
             note = self._text(
                 "label_sets.note", range=low if low == high else self._text("word.range", low=low, high=high)
             )
-        return self._block(found, self._text("label_sets.caption", group=found.title, orders=ORDERS), note)
+        block = self._block(found, self._text("label_sets.caption", group=found.title, orders=ORDERS), note)
+        known = [row for row in found.rows if row.sizes]
+        if self._blocks.divided and known:
+            best = _best(known, lambda row: row.sizes[-1].accuracy.value)
+            self._added[found.id] = self._blocks.lines([row for row in known if row.model == best])
+        else:
+            self._added[found.id] = block.lines
+        return block
 
     def _drawing(self, ident: str, language: str, rows: Sequence[LabelSetRow], top: float) -> Drawing:
         series = [self._names.series_of(row.model, row.form) for row in rows]
@@ -196,10 +207,12 @@ class _Builder:
         return self._block(found, self._text("label_wordings.caption", group=found.title, family=family), note)
 
 
-def _right(rows: Sequence[CategoryRow], model: str) -> float:
-    """Return the mean share of right answers of a model's rows."""
-    known = [row.confidence.accuracy.value or 0.0 for row in rows if row.model == model and row.confidence]
-    return sum(known) / len(known) if known else 0.0
+def _best(rows: Sequence[Row], right: Callable[[Row], float | None]) -> str:
+    """Return the model whose rows have the highest mean share of right answers."""
+    shares: dict[str, list[float]] = {}
+    for row in rows:
+        shares.setdefault(row.model, []).append(right(row) or 0.0)
+    return max(shares, key=lambda model: sum(shares[model]) / len(shares[model]))
 
 
 def _detail(row: CategoryRow, confusion: Confusion) -> Detail:

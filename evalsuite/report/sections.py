@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ComparisonRow, GapRow, Scale, ScoreRow, TokenRow
 from evalsuite.analysis.tables import Tables
+from evalsuite.analysis.token_table import family_token_tax
+from evalsuite.records import PromptForm
 from evalsuite.report.blocks import Block, Blocks, Gathered, Part, Row
 from evalsuite.report.figures import Panel, draw
 from evalsuite.report.names import Names
 from evalsuite.report.panels import Panels
 from evalsuite.report.text import Text
 
-__all__ = ["Sections", "build_sections"]
+__all__ = ["ScoringMean", "Sections", "build_sections"]
 
 _ALL_PAIRS = 3
 """Up to this many models, every pair has its row."""
@@ -28,9 +31,29 @@ class Sections:
     pairs: tuple[Part[ComparisonRow], ...]
     gaps: tuple[Part[GapRow], ...]
     tokens: tuple[Part[TokenRow], ...]
+    tokens_pooled: bool
+    """Whether the tasks of a family stand together in `tokens`."""
     scorings: tuple[Part[ScoreRow], ...]
+    scoring_means: tuple[ScoringMean, ...]
+    """What stands for `scorings` where there are many groups."""
     not_choice: tuple[str, ...]
     """Tasks whose score is not made from choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringMean:
+    """One model's accuracies of a family under each scoring, each the mean over its tasks in all languages."""
+
+    family: str
+    model: str
+    form: PromptForm
+    tasks: int
+    metrics: frozenset[str]
+    """Those in use: the tasks' primary metrics."""
+    means: tuple[tuple[str, float | None], ...]
+    """By scoring; none where not every task can have it."""
+    n: int
+    reproduced: int | None
 
 
 def build_sections(run: Run, tables: Tables, names: Names, text: Text) -> Sections:
@@ -51,8 +74,12 @@ class _Builder:
             scores=self._parts("accuracy", "scores", (*self._tables.scores, *self._tables.trained), self._scores),
             pairs=self._parts("pairs", "pairs", self._tables.comparisons, self._pairs),
             gaps=self._parts("gap", "gaps", self._tables.gaps, self._gaps),
-            tokens=self._parts("tokens", "tokens", self._tables.tokens, self._tokens),
-            scorings=self._parts("method", "scorings", choice, self._scorings),
+            tokens=self._pooled_tokens()
+            if self._blocks.divided
+            else self._parts("tokens", "tokens", self._tables.tokens, self._tokens),
+            tokens_pooled=self._blocks.divided,
+            scorings=() if self._blocks.divided else self._parts("method", "scorings", choice, self._scorings),
+            scoring_means=self._means(choice) if self._blocks.divided else (),
             not_choice=tuple(sorted(scored - {r.task for r in choice})),
         )
 
@@ -78,13 +105,18 @@ class _Builder:
         return self._block(replace(found, rows=rows), self._paired(key, found.title, rows), None)
 
     def _with_leader(self, row: ComparisonRow) -> ComparisonRow | None:
-        values = {
-            r.model: r.estimate.value
-            for r in self._tables.scores
-            if (r.task, r.form) == (row.task, row.form) and r.estimate.value is not None
-        }
-        leader = max(values, key=lambda model: values[model])
+        leader = self._leaders[row.task, row.form]
         return row if row.model == leader else row.turned() if row.other == leader else None
+
+    @cached_property
+    def _leaders(self) -> dict[tuple[str, PromptForm], str]:
+        """The model with the highest score, by task and prompt form."""
+        best: dict[tuple[str, PromptForm], tuple[float, str]] = {}
+        for row in self._tables.scores:
+            value, key = row.estimate.value, (row.task, row.form)
+            if value is not None and (key not in best or value > best[key][0]):
+                best[key] = value, row.model
+        return {key: model for key, (_, model) in best.items()}
 
     def _gaps(self, found: Gathered[GapRow]) -> Block[GapRow]:
         key = "gap.caption" if found.rows[0].scale is Scale.SHARE else "gap.caption_raw"
@@ -94,6 +126,29 @@ class _Builder:
     def _tokens(self, found: Gathered[TokenRow]) -> Block[TokenRow]:
         caption = self._text("tokens.caption", group=found.title, method=self._text("name.ratio"))
         return self._block(found, caption, self._panels.tokens(found.id, found.title, found.rows))
+
+    def _pooled_tokens(self) -> tuple[Part[TokenRow], ...]:
+        """Return a block for each family: of many groups each by itself, most would say the same."""
+        rows = family_token_tax(self._run)
+        found = {family: [row for row in rows if row.group == family] for family in self._blocks.families}
+        parts = []
+        for family, same in found.items():
+            title, name = self._blocks.family(family), f"tokens-{family}"
+            if same:
+                gathered = Gathered(f"{name}-all", title, family, same)
+                parts.append(Part(name, title, (self._tokens(gathered),)))
+        return tuple(parts)
+
+    def _means(self, rows: Sequence[ScoreRow]) -> tuple[ScoringMean, ...]:
+        found: dict[tuple[str, str, PromptForm], list[ScoreRow]] = {}
+        tasks = self._run.manifest.tasks
+        for row in rows:
+            found.setdefault((tasks[row.task].family, row.model, row.form), []).append(row)
+        order = self._blocks.families
+        return tuple(
+            _scoring_mean(self._blocks.family(key[0]), same)
+            for key, same in sorted(found.items(), key=lambda one: order.index(one[0][0]))
+        )
 
     def _scorings(self, found: Gathered[ScoreRow]) -> Block[ScoreRow]:
         return self._block(found, self._text("method.caption", group=found.title), None)
@@ -124,6 +179,26 @@ class _Builder:
 
     def _methods(self, codes: Iterable[str]) -> str:
         return self._text.join([self._text(f"name.{code}") for code in dict.fromkeys(codes) if code]) or "—"
+
+
+def _scoring_mean(family: str, rows: Sequence[ScoreRow]) -> ScoringMean:
+    values = [{other.metric: other.value for other in row.alternatives} for row in rows]
+    names = dict.fromkeys(name for found in values for name in found)
+    known = [(name, [found.get(name) for found in values]) for name in names]
+    again = [row.reproduced for row in rows]
+    return ScoringMean(
+        family=family,
+        model=rows[0].model,
+        form=rows[0].form,
+        tasks=len(rows),
+        metrics=frozenset(row.metric for row in rows),
+        means=tuple(
+            (name, None if None in found else sum(value or 0.0 for value in found) / len(found))
+            for name, found in known
+        ),
+        n=sum(row.estimate.n for row in rows),
+        reproduced=None if None in again else sum(count or 0 for count in again),
+    )
 
 
 def _interval(rows: Iterable[ScoreRow]) -> Iterable[str]:

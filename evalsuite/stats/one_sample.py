@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.stats.binomial import at_least, at_most
 from evalsuite.stats.clusters import are_clustered, cluster_error, cluster_mean
 from evalsuite.stats.intervals import clopper_pearson
 from evalsuite.stats.planning import items_for_real
@@ -64,8 +65,6 @@ def share_against(successes: int, n: int, limit: float, *, confidence: float = 0
         ValueError: `successes` is not between 0 and `n`, the limit not between 0 and 1, or the confidence not between 0.5
             and 1.
     """
-    from scipy import stats
-
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n} items")
     _check(limit=limit)
@@ -79,8 +78,8 @@ def share_against(successes: int, n: int, limit: float, *, confidence: float = 0
         value=successes / n,
         low=bounds.low,
         high=bounds.high,
-        p_above=float(stats.binom.sf(successes - 1, n, limit)),
-        p_below=float(stats.binom.cdf(successes, n, limit)),
+        p_above=float(at_least(successes, n, limit)),
+        p_below=float(at_most(successes, n, limit)),
         method=method,
     )
 
@@ -113,7 +112,7 @@ def mean_against(
     Raises:
         ValueError: Values and clusters differ in length, a value is no number, or `confidence` is not between 0.5 and 1.
     """
-    from scipy import stats
+    from scipy.special import stdtr
 
     _check_confidence(confidence)
     data = np.asarray(values, dtype=np.float64)
@@ -147,7 +146,7 @@ def mean_against(
         half = found.quantile(2 * confidence - 1) * error
         low, high = found.mean - half, found.mean + half
     t = (found.mean - limit) / error
-    above, below = float(stats.t.sf(t, found.df)), float(stats.t.cdf(t, found.df))
+    above, below = float(stdtr(found.df, -t)), float(stdtr(found.df, t))
     return Against(n, found.mean, low, high, above, below, method, None, units, error)
 
 
@@ -170,8 +169,6 @@ def quantile_against(
     Raises:
         ValueError: `q` is not between 0 and 1, the confidence not between 0.5 and 1, or a value is no finite number.
     """
-    from scipy import stats
-
     _check(q=q)
     _check_confidence(confidence)
     point = quantile(values, q)
@@ -181,15 +178,15 @@ def quantile_against(
         return Against(0, None, None, None, None, None, method, "no values")
     within = int(np.searchsorted(data, limit, side="right"))
     ranks = np.arange(1, n + 1)
-    lows = np.flatnonzero(stats.binom.cdf(ranks - 1, n, q) <= alpha)
-    highs = np.flatnonzero(stats.binom.sf(ranks - 1, n, q) <= alpha)
+    lows = np.flatnonzero(at_most(ranks - 1, n, q) <= alpha)
+    highs = np.flatnonzero(at_least(ranks, n, q) <= alpha)
     return Against(
         n=n,
         value=point.value,
         low=float(data[lows[-1]]) if lows.size else None,
         high=float(data[highs[0]]) if highs.size else None,
-        p_above=float(stats.binom.cdf(within, n, q)),
-        p_below=float(stats.binom.sf(within - 1, n, q)),
+        p_above=float(at_most(within, n, q)),
+        p_below=float(at_least(within, n, q)),
         method=method,
         reason=point.reason if point.value is None else None,
     )

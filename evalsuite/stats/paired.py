@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.stats.binomial import at_most
 from evalsuite.stats.clusters import ClusterError, are_clustered, cluster_error, cluster_sums
 from evalsuite.stats.estimate import Estimate
 from evalsuite.stats.intervals import clopper_pearson, wilson_bounds
@@ -206,14 +207,10 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     Source: Q. McNemar (1947), Psychometrika 12, 153-157, in its exact (binomial) form: given the items that only one
     side got right, each side is as likely to have won each of them.
     """
-    from scipy.special import betainc
-
     discordant = only_first + only_second
     if abs(only_first - only_second) <= 1:
         return 1.0
-    fewer = min(only_first, only_second)
-    # The binomial chance of so few wins; scipy.stats calls the same, with checks that take twenty times as long.
-    return min(1.0, 2 * float(betainc(discordant - fewer, fewer + 1, 0.5)))
+    return min(1.0, 2 * float(at_most(min(only_first, only_second), discordant, 0.5)))
 
 
 def _binary(

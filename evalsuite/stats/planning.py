@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.stats.binomial import at_least, at_most
 from evalsuite.stats.intervals import wilson_bounds
 from evalsuite.stats.search import MOST_ITEMS, least_items, near_items, saw_until
 from evalsuite.stats.tango import tango_statistics, tango_z
@@ -143,8 +144,6 @@ def power_non_inferiority(
     """
     from statistics import NormalDist
 
-    from scipy.special import betainc
-
     _check(n, only_first, only_second, alpha)
     _check_margin(margin)
     critical = NormalDist().inv_cdf(1 - alpha)
@@ -153,9 +152,7 @@ def power_non_inferiority(
         return float(tango_z(0, 0, n, -margin) >= critical)
     counts, chance = _likely_counts(n, discordant)
     high = _least_wins(counts, n, margin, critical)
-    # The binomial chance of so many wins or more; scipy.stats calls the same.
-    enough = np.where(high > 0, betainc(np.maximum(high, 1), counts - high + 1, only_first / discordant), 1.0)
-    return float(min(1.0, (chance * np.where(high > counts, 0.0, enough)).sum()))
+    return float(min(1.0, (chance * at_least(high, counts, only_first / discordant)).sum()))
 
 
 def items_for_margin(
@@ -288,9 +285,9 @@ def _mcnemar_limits(block: int, alpha: float) -> NDArray[np.float64]:
     # From the normal limit, which is a few wins off: up to where it does not reject, then down to where it does.
     rough = np.floor((counts + NormalDist().inv_cdf(alpha / 2) * np.sqrt(counts)) / 2)
     most = np.clip(rough, -1.0, np.maximum(counts - 1, -1))
-    while (more := _at_most(most + 1, counts, 0.5) <= alpha / 2).any():
+    while (more := at_most(most + 1, counts, 0.5) <= alpha / 2).any():
         most += more
-    while (less := (most >= 0) & (_at_most(most, counts, 0.5) > alpha / 2)).any():
+    while (less := (most >= 0) & (at_most(most, counts, 0.5) > alpha / 2)).any():
         most -= less
     return most
 
@@ -304,14 +301,14 @@ def _rejected(block: int, share: float, alpha: float) -> NDArray[np.float64]:
     if first == _BLOCK:
         return found
     if not 0 < share < 1:
-        return np.where(most >= 0, _at_most(most, counts, share) + _at_most(most, counts, 1 - share), 0.0)
+        return np.where(most >= 0, at_most(most, counts, share) + at_most(most, counts, 1 - share), 0.0)
     counts, most = counts[first:], most[first:]
     # Either side may be the one that won so few. With one more item that differs, the chance of at most so many wins loses
     # that of so many and one more win, and gains that of one more where the limit rises: one incomplete beta is enough.
     shares = np.array([[share], [1 - share]])
     exactly = np.exp(ways + most * np.log(shares) + (counts - most) * np.log1p(-shares))
     steps = np.diff(most) * exactly[:, 1:] - shares * exactly[:, :-1]
-    start = _at_most(most[:1], counts[:1], share) + _at_most(most[:1], counts[:1], 1 - share)
+    start = at_most(most[:1], counts[:1], share) + at_most(most[:1], counts[:1], 1 - share)
     found[first:] = np.concatenate([start, start + steps.sum(axis=0).cumsum()])
     return np.maximum(found, 0.0)
 
@@ -325,14 +322,6 @@ def _ways(block: int, alpha: float) -> tuple[int, NDArray[np.float64]]:
     first = int((most < 0).sum())
     counts, most = np.arange(block * _BLOCK + first, (block + 1) * _BLOCK, dtype=np.float64), most[first:]
     return first, np.asarray(gammaln(counts + 1) - gammaln(most + 1) - gammaln(counts - most + 1))
-
-
-def _at_most(wins: NDArray[np.float64], counts: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Return the binomial chance of at most so many wins; scipy.stats says the same with checks that take longer."""
-    from scipy.special import betainc
-
-    chance = betainc(np.maximum(counts - wins, 1e-300), np.maximum(wins, 0) + 1, 1 - share)
-    return np.where(wins >= counts, 1.0, np.where(wins < 0, 0.0, chance))
 
 
 def _least_wins(counts: NDArray[np.intp], n: int, margin: float, critical: float) -> NDArray[np.intp]:
