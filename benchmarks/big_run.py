@@ -96,20 +96,22 @@ def groups() -> list[Group]:
     ]
 
 
-def build(path: Path, share: float = 1.0) -> int:
+def build(path: Path, share: float = 1.0, most: int | None = None) -> int:
     """Write the folder and return its number of records.
 
     Args:
         path: A folder that is not there yet.
         share: Of each task's items, 0 to 1.
+        most: Groups to make, of families in turn; by default all.
     """
+    made = groups() if most is None else _mixed(groups())[:most]
     catalog = load_catalog()
     languages = {code: catalog.languages[code] for code in CODES}
-    tasks = {f"{g.name}_{code}": _task(g, code, share) for g in groups() for code in CODES}
+    tasks = {f"{g.name}_{code}": _task(g, code, share) for g in made for code in CODES}
     cells = tuple(
         _cell(model, tasks[f"{g.name}_{code}"], PromptForm(form), _size(g, share))
         for model in MODELS
-        for g in groups()
+        for g in made
         for code in CODES
         for form in g.forms
     )
@@ -118,12 +120,22 @@ def build(path: Path, share: float = 1.0) -> int:
         by_task.setdefault(cell.task, []).append(cell)
     with RunWriter(path) as writer:
         writer.write_manifest(_manifest(languages, tasks, cells))
-        for i, (group, code) in enumerate((g, code) for g in groups() for code in CODES):
+        for i, (group, code) in enumerate((g, code) for g in made for code in CODES):
             rng = np.random.default_rng(i)
             items = _items(group, code, _size(group, share), rng)
             for cell in by_task[f"{group.name}_{code}"]:
                 _write(writer, group, cell, items, np.random.default_rng([i, *cell.id.encode()]))
     return sum(len(cell.item_indices) for cell in cells)
+
+
+def _mixed(every: Sequence[Group]) -> list[Group]:
+    """Return the groups such that the first few are of as many families as there are."""
+    seen: dict[str, int] = {}
+    turns = []
+    for group in every:
+        seen[group.family] = seen.get(group.family, 0) + 1
+        turns.append(seen[group.family])
+    return [group for _, group in sorted(zip(turns, every, strict=True), key=lambda one: one[0])]
 
 
 def _size(group: Group, share: float) -> int:

@@ -55,9 +55,9 @@ _SIZES = {
     Kind.TRANSLATION: (60, 20, 0.40),
     Kind.ANSWER: (50, 64, 0.80),
 }
-_TOKEN_TAX = {"en": 1.0, "es": 1.25, "ca": 1.35, "eu": 1.6}
-_TIME_TAX = {"en": 1.0, "es": 1.3, "ca": 1.4, "eu": 1.9}
-_CHARS = {"en": 4.0, "es": 3.2, "ca": 3.0, "eu": 2.5}
+_TOKEN_TAX = {"en": 1.0, "es": 1.25, "pt": 1.3, "ca": 1.35, "gl": 1.4, "eu": 1.6, "ja": 1.5}
+_TIME_TAX = {"en": 1.0, "es": 1.3, "pt": 1.35, "ca": 1.4, "gl": 1.45, "eu": 1.9, "ja": 1.7}
+_CHARS = {"en": 4.0, "es": 3.2, "pt": 3.1, "ca": 3.0, "gl": 2.9, "eu": 2.5, "ja": 1.3}
 """Characters of a token."""
 
 

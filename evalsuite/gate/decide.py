@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from evalsuite.analysis.flags import Flag
 from evalsuite.analysis.load import Run
@@ -78,7 +79,8 @@ def hold(
         InputError: A name of the policy means nothing in the runs, or a limit is on another scale than the scores.
         StoreError: The runs were measured on another device than the policy asks for.
     """
-    scopes = [scope_of(policy, use_case, inputs.run, settle=settle) for use_case in policy.use_cases]
+    energies: dict[str, Any] = {}
+    scopes = [scope_of(policy, use_case, inputs.run, settle=settle, energies=energies) for use_case in policy.use_cases]
     now = as_of or datetime.now(UTC)
     seen = Seen(inputs, tuple(flags) if flags is not None else _flags(scopes, inputs.run), now)
     replies = _replies(scopes, inputs.run)

@@ -204,4 +204,7 @@ def _energy_test(scope: Scope, profile: Profile, language: str, limit: float) ->
 def energy_row(scope: Scope, profile: Profile, language: str) -> EnergyRow | None:
     """Return the energy of the requests that a use case is about; none where there is no such row."""
     kind = scope.use_case.requests
-    return next((row for row in energies([profile]) if (row.language, row.kind) == (language, kind)), None)
+    if profile.model not in scope.energies:
+        scope.energies[profile.model] = energies([profile])
+    rows: tuple[EnergyRow, ...] = scope.energies[profile.model]
+    return next((row for row in rows if (row.language, row.kind) == (language, kind)), None)

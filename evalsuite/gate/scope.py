@@ -48,6 +48,8 @@ class Scope:
     """Whether to work out how many items would settle what is open."""
     cells: dict[tuple[str, str], Any] = field(default_factory=dict)
     """Kept for `quality.cell_items`: what was read of a cell, by model and task, which several tests ask for."""
+    energies: dict[str, Any] = field(default_factory=dict)
+    """Kept for `device.energy_row`: the energies of a profile, by model; use cases share them."""
 
     @property
     def where(self) -> str:
@@ -55,7 +57,9 @@ class Scope:
         return f"{self.policy.path}: use case {self.use_case.name!r}"
 
 
-def scope_of(policy: Policy, use_case: UseCase, run: Run, *, settle: bool = True) -> Scope:
+def scope_of(
+    policy: Policy, use_case: UseCase, run: Run, *, settle: bool = True, energies: dict[str, Any] | None = None
+) -> Scope:
     """Return what a use case means in a run.
 
     Raises:
@@ -88,6 +92,7 @@ def scope_of(policy: Policy, use_case: UseCase, run: Run, *, settle: bool = True
         tasks=tasks,
         lacking={code: _lacking(members, run, code) for code in languages},
         settle=settle,
+        energies={} if energies is None else energies,
         items=_items(use_case, run, [task for of in tasks.values() for task in of], form, where),
     )
 

@@ -66,6 +66,8 @@ __all__ = ["build_report", "live_page", "render"]
 
 _BETWEEN = re.compile(r">\s*\n\s*<")
 """Lines that templates leave empty between two elements."""
+_CELL_ENDS = re.compile(r"</t[dhr]>\n?")
+"""Ends of cells and rows, a fifteenth of a large page: HTML has them implied by what follows."""
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
@@ -141,7 +143,7 @@ def render(
         context = _context(run, tables, options or ReportOptions(), inputs or inputs_of(run))
     # Made of our own drawings' styles: nothing from elsewhere is in them.
     context["figure_style"] = Markup(styles.css)  # noqa: S704
-    return _BETWEEN.sub(">\n<", environment.get_template("report.html.j2").render(**context))
+    return _CELL_ENDS.sub("", _BETWEEN.sub(">\n<", environment.get_template("report.html.j2").render(**context)))
 
 
 class _Templates(FileSystemLoader):

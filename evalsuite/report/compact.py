@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from evalsuite.report.paths import short_number, short_path, unclip
+
 __all__ = ["Styles", "compact", "shared_styles"]
 
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
@@ -16,7 +18,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _TEXTS = {"text", "title", "desc", "tspan"}
 _UNTURNED = re.compile(r"rotate\(-?0(?:\.0+)? [^)]*\)\s*")
 _NOTHING = "fill: none"
-_MEASURES = ("d", "x", "y", "transform", "points", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height")
+_MEASURES = ("x", "y", "transform", "points", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height")
 
 
 class Styles:
@@ -54,6 +56,9 @@ def compact(root: ET.Element) -> None:
     styles = _shared.get()
     for element in root.iter():
         _shorten(element, styles)
+    unclip(root)
+    for element in root.iter("path"):
+        element.set("d", short_path(element.attrib.get("d", "")))
     _prune(root)
     _one_shape_each(root)
 
@@ -75,8 +80,7 @@ def _shorten(element: ET.Element, styles: Styles | None) -> None:
 
 
 def _rounded(found: re.Match[str]) -> str:
-    shown = f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
-    return "0" if shown == "-0" else shown
+    return short_number(found[0])
 
 
 def _prune(parent: ET.Element) -> None:
@@ -87,11 +91,23 @@ def _prune(parent: ET.Element) -> None:
         unseen = child.tag == "path" and child.attrib.get("style") == _NOTHING and "id" not in child.attrib
         if unseen or (child.tag in {"g", "defs"} and len(child) == 0):
             continue
-        # A group without a property of its own says nothing.
-        kept += list(child) if child.tag == "g" and not child.attrib else [child]
+        kept += _ungrouped(child)
     for child in list(parent):
         parent.remove(child)
     parent.extend(kept)
+
+
+def _ungrouped(element: ET.Element) -> list[ET.Element]:
+    """Return what stands for an element: of a group without a property its parts, of a group of one mark the mark."""
+    if element.tag != "g":
+        return [element]
+    if not element.attrib:
+        return list(element)
+    parts = [part for part in element if part.tag != "defs"]
+    if len(parts) == 1 and all(name.startswith("data-") and name not in parts[0].attrib for name in element.attrib):
+        parts[0].attrib.update(element.attrib)
+        return list(element)
+    return [element]
 
 
 def _one_shape_each(root: ET.Element) -> None:

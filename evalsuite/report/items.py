@@ -17,7 +17,7 @@ from evalsuite.report.text import Text
 
 __all__ = ["Card", "ItemGroup", "ItemsSection", "ShownAnswer", "ShownSide", "build_items"]
 
-_BUDGET = 650_000
+_BUDGET = 500_000
 """Bytes of all cards, so that a report stays small enough to be sent."""
 _PER_CARD, _PER_SIDE, _PER_ANSWER, _PER_LOST, _PER_OPTION, _PER_FOLD = 130, 280, 115, 60, 60, 270
 """Bytes of the markup around texts, at most; a test holds them against what the template makes."""

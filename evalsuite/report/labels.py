@@ -24,7 +24,7 @@ from evalsuite.report.text import Text
 __all__ = ["Detail", "Drawing", "LabelSections", "build_labels", "shade"]
 
 _WHOLE_MATRIX = 16
-"""Up to this many categories the whole table of confusions is shown."""
+"""Up to this many categories the whole table of confusions is shown, unless the report has many groups."""
 _MISTAKES = 10
 _SHADES = (0.0, 0.1, 0.25, 0.5)
 """A share of a row above the i-th of these has the shade i + 1."""
@@ -125,7 +125,8 @@ class _Builder:
             # All models' would be most of a large page.
             best = _best(shown, lambda row: row.confidence.accuracy.value if row.confidence else None)
             shown = [row for row in shown if row.model == best]
-        self._details[found.id] = tuple(_detail(row, row.confusion) for row in shown if row.confusion)
+        whole = 0 if self._blocks.divided else _WHOLE_MATRIX
+        self._details[found.id] = tuple(_detail(row, row.confusion, whole) for row in shown if row.confusion)
         told = [row.confidence.calibration for row in found.rows if row.confidence]
         tested = [c.estimate.value > c.by_chance_high for c in told if c.estimate.value and c.by_chance_high]
         note = self._text("categories.note", shown=sum(tested), n=len(tested)) if tested else ""
@@ -215,8 +216,8 @@ def _best(rows: Sequence[Row], right: Callable[[Row], float | None]) -> str:
     return max(shares, key=lambda model: sum(shares[model]) / len(shares[model]))
 
 
-def _detail(row: CategoryRow, confusion: Confusion) -> Detail:
-    if len(confusion.categories) > _WHOLE_MATRIX:
+def _detail(row: CategoryRow, confusion: Confusion, whole: int) -> Detail:
+    if len(confusion.categories) > whole:
         return Detail(row, confusion, (), confusion.mistakes(_MISTAKES))
     matrix = tuple(tuple((n, shade(n, sum(counts))) for n in counts) for counts in confusion.matrix)
     return Detail(row, confusion, matrix, ())

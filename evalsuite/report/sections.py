@@ -31,11 +31,10 @@ class Sections:
     pairs: tuple[Part[ComparisonRow], ...]
     gaps: tuple[Part[GapRow], ...]
     tokens: tuple[Part[TokenRow], ...]
-    tokens_pooled: bool
-    """Whether the tasks of a family stand together in `tokens`."""
+    pooled: bool
+    """Whether groups are many, so that `tokens` has families, `scoring_means` stands for `scorings`, and pairs are left out."""
     scorings: tuple[Part[ScoreRow], ...]
     scoring_means: tuple[ScoringMean, ...]
-    """What stands for `scorings` where there are many groups."""
     not_choice: tuple[str, ...]
     """Tasks whose score is not made from choices."""
 
@@ -72,12 +71,13 @@ class _Builder:
         scored = {r.task for r in self._tables.scores if r.estimate.value is not None}
         return Sections(
             scores=self._parts("accuracy", "scores", (*self._tables.scores, *self._tables.trained), self._scores),
-            pairs=self._parts("pairs", "pairs", self._tables.comparisons, self._pairs),
+            # Of many groups, what is shown of pairs stands in sentences: their tables would be a tenth of the page.
+            pairs=() if self._blocks.divided else self._parts("pairs", "pairs", self._tables.comparisons, self._pairs),
             gaps=self._parts("gap", "gaps", self._tables.gaps, self._gaps),
             tokens=self._pooled_tokens()
             if self._blocks.divided
             else self._parts("tokens", "tokens", self._tables.tokens, self._tokens),
-            tokens_pooled=self._blocks.divided,
+            pooled=self._blocks.divided,
             scorings=() if self._blocks.divided else self._parts("method", "scorings", choice, self._scorings),
             scoring_means=self._means(choice) if self._blocks.divided else (),
             not_choice=tuple(sorted(scored - {r.task for r in choice})),

@@ -12,6 +12,7 @@ from evalsuite.analysis.load import Run
 from evalsuite.analysis.rows import ComparisonRow, Scale, Verdict
 from evalsuite.analysis.tables import Tables
 from evalsuite.analysis.tradeoffs import Measure, TradeoffRow
+from evalsuite.report.blocks import Blocks
 from evalsuite.report.device_shown import Shown
 from evalsuite.report.fronts import Dot, Field, FrontPanel, draw_fronts
 from evalsuite.report.names import Names
@@ -89,6 +90,7 @@ class _Builder:
     def __init__(self, run: Run, tables: Tables, rows: Sequence[TradeoffRow], names: Names, text: Text) -> None:
         self._run, self._tables, self._rows, self._names, self._text = run, tables, rows, names, text
         self._shown_as = Shown(text)
+        self._many = Blocks(run, text, ()).divided
 
     def build(self) -> TradeoffSection:
         groups = [g for g in dict.fromkeys(row.group for row in self._rows) if g and self._compared(g)]
@@ -105,7 +107,9 @@ class _Builder:
         text = self._text
         return TradeoffSection(
             blocks=tuple(self._block(group, figures=True) for group in [*drawn, *index]),
-            rest=tuple(self._block(group, figures=False) for group in groups if group not in drawn),
+            rest=()
+            if self._many
+            else tuple(self._block(group, figures=False) for group in groups if group not in drawn),
             without=text("tradeoffs.without", models=text.join(lacking)) if lacking else "",
             cost=self.cost,
             beaters=lambda row: text.join([self._names.model(name) for name in row.dominated_by]),
@@ -131,7 +135,8 @@ class _Builder:
             figures=tuple(
                 self._figure(f"tradeoffs-{number}-{measure}", title, measure, [r for r in rows if r.measure is measure])
                 for measure in measures
-                if figures
+                # Memory is the same whatever is asked: of many groups, the index alone is held against every cost.
+                if figures and (measure is Measure.SECONDS or not group or not self._many)
             ),
             shown=(*(self._shown(rows) if group else ()), *self._guessed(rows)),
             caption=text("tradeoffs.caption", group=title),

@@ -19,7 +19,7 @@
   };
   const textOf = (cell) => {
     const copy = cell.cloneNode(true);
-    for (const small of copy.querySelectorAll(".detail, svg, .tag")) small.remove();
+    for (const small of copy.querySelectorAll("small, svg, .tag")) small.remove();
     return copy.textContent.replace(/\s+/g, " ").trim();
   };
   // A number and what follows it: numbers with unlike units have no order.
@@ -120,7 +120,7 @@
       }
       const cells = [...row.cells].flatMap((cell) => {
         const copy = cell.cloneNode(true);
-        for (const small of copy.querySelectorAll(".detail")) small.before(" ");
+        for (const small of copy.querySelectorAll("small")) small.before(" ");
         return [copy.textContent, ...Array(cell.colSpan - 1).fill("")];
       });
       lines.push((stacked ? [row.parentNode.tagName === "THEAD" ? "" : under, ...cells] : cells).map(quoted).join(","));

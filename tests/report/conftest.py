@@ -15,6 +15,12 @@ from tests.synthetic import build_run
 
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
+_CELLS, _ROWS = frozenset({"td", "th"}), frozenset({"td", "th", "tr"})
+_ENDED_BY = {"td": _CELLS, "th": _CELLS, "tr": _ROWS, "tbody": _ROWS}
+"""Open elements that end where one of a tag begins (HTML, optional tags)."""
+_WITHIN = {"thead": _ROWS, "tbody": _ROWS, "table": _ROWS}
+"""Open elements that end with the element that they are in."""
+
 
 @dataclass
 class Element:
@@ -66,6 +72,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = [name for name, _ in attrs]
         assert len(set(names)) == len(names), f"an attribute of <{tag}> is there twice"
+        # The ends of cells and rows are implied.
+        self._close(_ENDED_BY.get(tag, frozenset()))
         element = Element(tag, {name: value or "" for name, value in attrs})
         self._stack[-1].children.append(element)
         if tag not in _VOID:
@@ -76,7 +84,12 @@ class Page(HTMLParser):
         if tag not in _VOID:
             self._stack.pop()
 
+    def _close(self, tags: frozenset[str]) -> None:
+        while self._stack[-1].tag in tags:
+            self._stack.pop()
+
     def handle_endtag(self, tag: str) -> None:
+        self._close(_WITHIN.get(tag, frozenset()))
         assert self._stack[-1].tag == tag, f"</{tag}> closes <{self._stack[-1].tag}>"
         self._stack.pop()
 
