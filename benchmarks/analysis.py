@@ -1,6 +1,7 @@
 """What it costs to analyse a million item records: time and memory of fresh processes, and ratios to other code.
 
-    python benchmarks/analysis.py [--keep DIR] [--share 0.1] [--base CHECKOUT] [--parts load,analyse,gaps] [--tables]
+    python benchmarks/analysis.py [--keep DIR] [--share 0.1] [--base CHECKOUT] [--parts load,analyse,gaps,report]
+                                  [--tables]
 
 The records are made up (`big_run.py`), once: with --keep they are used again. --base names another checkout of evalsuite,
 which is measured on the same folder. Processor time says more than wall time on a machine that is shared; the peak of
@@ -18,19 +19,27 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-PARTS = ("load", "gaps", "analyse")
+PARTS = ("load", "gaps", "analyse", "report")
 HERE = Path(__file__).resolve().parent.parent
 # Runs against any version that has these two functions; each process measures one part, after what it needs.
 CHILD = """
-import json, resource, sys, time
+import json, resource, sys, tempfile, time
 from pathlib import Path
 def now():
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return time.perf_counter(), sum(one.ru_utime + one.ru_stime for one in used)
-begun = now()
-from evalsuite.analysis import load_run, tables
-run = load_run(Path(sys.argv[2]))
-loaded, found = now(), {}
+begun, found = now(), {}
+if sys.argv[1] == "report":
+    # From nothing to the file, as the command does it.
+    from evalsuite.report.build import build_report
+    with tempfile.TemporaryDirectory() as folder:
+        html = build_report(Path(sys.argv[2]), Path(folder) / "report.html")
+        found["megabytes"] = html.stat().st_size / 1e6
+        loaded, items = now(), None
+else:
+    from evalsuite.analysis import load_run, tables
+    run = load_run(Path(sys.argv[2]))
+    loaded, items = now(), len(run.items)
 if sys.argv[1] == "analyse":
     rows = tables.analyse(run)
 elif sys.argv[1] == "gaps":
@@ -42,11 +51,11 @@ elif sys.argv[1] == "tables":
         start = now()
         getattr(tables, name)(run)
         found[name] = now()[1] - start[1]
-first, last = (begun, loaded) if sys.argv[1] == "load" else (loaded, now())
+first, last = (begun, loaded) if sys.argv[1] in {"load", "report"} else (loaded, now())
 # What a second process shares with the first is counted twice.
 peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 kilobytes = sum(peaks) / (1024 if sys.platform == "darwin" else 1)
-print(json.dumps({"items": len(run.items), "wall_s": last[0] - first[0], "cpu_s": last[1] - first[1],
+print(json.dumps({"items": items, "wall_s": last[0] - first[0], "cpu_s": last[1] - first[1],
                   "peak_mib": kilobytes / 1024, "tables": found}))
 """
 

@@ -211,7 +211,9 @@ def _answers(key: _Key, rows: Sequence[ScoreRow]) -> list[Flag]:
 
 def _is_constant(spread: AnswerSpread, share: float, right: float | None) -> bool:
     # Right answers that nearly all are one option explain answers that are: a good model gives them too.
-    return share >= _NEARLY_ALL and right is not None and at_least(round(share * spread.n), spread.n, right) < ALPHA
+    if share < _NEARLY_ALL or right is None:
+        return False
+    return bool(at_least(round(share * spread.n), spread.n, right) < ALPHA)
 
 
 def _seen(row: ScoreRow) -> Seen:

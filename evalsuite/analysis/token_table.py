@@ -77,7 +77,8 @@ def _pooled(run: Run, key: tuple[str, PromptForm, str, str], groups: Sequence[Ma
         if here is None:
             continue
         every.append(here)
-        there = _counted(run, model, tasks[reference].name, form) if reference in tasks else None
+        other = tasks.get(reference or "")
+        there = None if other is None else _counted(run, model, other.name, form)
         matched = None if there is None else matching_ids(here.ids, there.ids)
         if there is not None and matched is not None:
             pairs.append((here.tokens[matched[0]], there.tokens[matched[1]]))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from evalsuite.report.drawing import FigureText, Palette, draw_figure
 from evalsuite.report.figures import MARKERS, series_class
-from evalsuite.report.svg import mark_id
+from evalsuite.report.plot import Plot, broken, round_values
+from evalsuite.report.svg import marks_id
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["Curve", "CurvePanel", "Point", "draw_curves"]
@@ -68,12 +69,13 @@ def draw_curves(panel: CurvePanel) -> Markup:
 
     def paint(figure: Figure, palette: Palette) -> None:
         width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-        axes = figure.add_axes((_LEFT / _WIDTH, _BOTTOM / _HEIGHT, width / _WIDTH, height / _HEIGHT))
-        axes.set_facecolor("none")
-        _frame(axes, panel, palette)
-        _chance(axes, panel, palette)
+        box = (_LEFT / _WIDTH, _BOTTOM / _HEIGHT, width / _WIDTH, height / _HEIGHT)
+        ends = math.log2(panel.ticks[0] / 1.15), math.log2(panel.ticks[-1] * 1.15)
+        plot = Plot(figure, box, ends, (0.0, panel.top))
+        _frame(plot, panel, palette)
+        _chance(plot, panel, palette)
         for i, curve in enumerate(panel.curves):
-            _curve(axes, curve, _ASIDE * (i - (len(panel.curves) - 1) / 2), palette)
+            _curve(plot, curve, _ASIDE * (i - (len(panel.curves) - 1) / 2), palette)
 
     return draw_figure(
         FigureText(panel.id, panel.title, panel.description),
@@ -84,70 +86,46 @@ def draw_curves(panel: CurvePanel) -> Markup:
     )
 
 
-def _frame(axes: Axes, panel: CurvePanel, palette: Palette) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
-
-    axes.set_xscale("log", base=2)
-    axes.set_xlim(panel.ticks[0] / 1.15, panel.ticks[-1] * 1.15)
-    axes.set_ylim(0, panel.top)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(palette.grid)
-    axes.xaxis.set_major_locator(FixedLocator(list(panel.ticks)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: panel.tick(value)))
-    axes.tick_params(length=0, pad=6, labelsize=12.5, labelcolor=palette.muted)
-    axes.grid(visible=True, axis="y", color=palette.grid, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(panel.x_axis, fontsize=12.5, color=palette.muted, labelpad=5)
+def _frame(plot: Plot, panel: CurvePanel, palette: Palette) -> None:
+    values = round_values(0.0, panel.top, most=5)
+    plot.grid([], values, palette)
+    for value in values:
+        look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 12.5, "color": palette.muted}
+        plot.text(0, value, panel.tick(value), shift=(-6, 0), across="x", **look)
+    plot.scale(lambda place: f"{2**place:.0f}", panel.x_axis, palette, [math.log2(tick) for tick in panel.ticks])
 
 
-def _chance(axes: Axes, panel: CurvePanel, palette: Palette) -> None:
+def _chance(plot: Plot, panel: CurvePanel, palette: Palette) -> None:
     if not panel.chance:
         return
-    xs, ys = zip(*panel.chance, strict=True)
-    axes.plot(xs, ys, color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
+    places = [(math.log2(x), y) for x, y in panel.chance]
+    xs, ys = zip(*places, strict=True)
+    plot.line(xs, ys, color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
     # Above its second point: from there on the curve is flat enough not to cross the text.
-    at = min(1, len(xs) - 1)
-    shift = (8, 3)
-    axes.annotate(
-        panel.chance_label, (xs[at], ys[at]), xytext=shift, textcoords="offset points", fontsize=11.5, color=palette.ink
-    )
+    x, y = places[min(1, len(places) - 1)]
+    plot.text(x, y, panel.chance_label, shift=(8, 3), fontsize=11.5, color=palette.ink)
 
 
-def _curve(axes: Axes, curve: Curve, aside: float, palette: Palette) -> None:
-    from matplotlib.transforms import ScaledTranslation
-
-    place = series_class(curve.series) - 1
-    colour = palette.series[place]
+def _curve(plot: Plot, curve: Curve, aside: float, palette: Palette) -> None:
+    colour = palette.series[series_class(curve.series) - 1]
     # Past seven series the colours repeat; the shift gives the repeated colour another shape.
     marker = MARKERS[(curve.series + curve.series // len(MARKERS)) % len(MARKERS)]
-    where = axes.transData + ScaledTranslation(aside / 72, 0, axes.figure.dpi_scale_trans)
-    for point in curve.points:
-        if point.low is not None and point.high is not None:
-            ends = [point.low, point.high]
-            axes.plot(
-                [point.x] * 2, ends, color=colour, linewidth=1.6, solid_capstyle="butt", transform=where, zorder=2
-            )
-    axes.plot(
-        [point.x for point in curve.points],
-        [point.value for point in curve.points],
-        color=colour,
-        linewidth=1.6,
-        marker=marker,
-        markersize=6,
-        markerfacecolor=colour,
-        markeredgecolor=colour,
-        transform=where,
-        clip_on=False,
-        zorder=3,
-    )
-    for point in curve.points:
-        if point.key:
-            # The line's own points are one element: these are seen alike, and each names its number.
-            axes.plot(
-                [point.x], [point.value], marker=marker, markersize=6, color=colour, linestyle="none", transform=where,
-                clip_on=False, zorder=3.1, gid=mark_id(point.key, point.value),
-            )  # fmt: skip
+    look: dict[str, Any] = {"color": colour, "shift": (aside, 0.0)}
+    places = [(math.log2(point.x), point) for point in curve.points]
+    ends = [(x, p.low, p.high) for x, p in places if p.low is not None and p.high is not None]
+    if ends:
+        xs, ys = broken([(x, x) for x, *_ in ends], [(low, high) for _, low, high in ends])
+        plot.line(xs, ys, linewidth=1.6, solid_capstyle="butt", zorder=2, **look)
+    look |= {"marker": marker, "markersize": 6}
+    plot.line([x for x, _ in places], [point.value for _, point in places], linewidth=1.6, zorder=3, **look)
+    # The line's own points are one element: these are seen alike, and each names its number.
+    told = [(x, point) for x, point in places if point.key]
+    if told:
+        plot.line(
+            [x for x, _ in told],
+            [point.value for _, point in told],
+            linestyle="none",
+            zorder=3.1,
+            gid=marks_id([(point.key, point.value) for _, point in told]),
+            **look,
+        )

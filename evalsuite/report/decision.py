@@ -211,12 +211,17 @@ class _Writer:
             "hits": behind[worst],
             "total": sum(1 for r in rows if r.language == worst),
             "points": self._text.number(points),
-            "group": row.group,
+            "group": self._group(row.group),
             "model": self._names.model(row.model),
         }
         if sign is None or sign == none:
             return self._text("decision.hold.gap", **said)
         return self._text("decision.hold.why", **said, sign=sign)
+
+    def _group(self, group: str) -> str:
+        """Return the name of a group with its family, for those who do not know the tasks by their names."""
+        shown = self._names.family_of(group)
+        return f"{group} – {shown[:1].lower()}{shown[1:]}" if shown else group
 
     def _best_gaps(self) -> list[GapRow]:
         """Return the gaps of each group's best model: what a weak one loses is no reason to hold a language back."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from evalsuite.report.drawing import SERIES_COLOURS, FigureText, Palette, draw_figure
-from evalsuite.report.plot import Plot
+from evalsuite.report.plot import Plot, broken
 from evalsuite.report.svg import marks_id
 
 if TYPE_CHECKING:
@@ -152,26 +152,19 @@ def marker(series: int) -> str:
 def _rows(plot: Plot, panel: Panel, palette: Palette) -> None:
     if panel.band is not None:
         low, high = panel.band
-        look = {"facecolor": palette.grid, "alpha": 0.55, "linewidth": 0, "zorder": 0.3}
+        look: dict[str, Any] = {"facecolor": palette.grid, "alpha": 0.55, "linewidth": 0, "zorder": 0.3}
         plot.field((low, 0.0), high - low, 1.0, across="y", **look)
     if panel.zero_line:
         plot.line([0.0, 0.0], [0.0, 1.0], across="y", color=palette.ink, linewidth=1.2, zorder=1.5)
     filled = {mark.row for mark in panel.marks}
     for i, row in enumerate(panel.rows):
-        shift = 6.5 if row.detail else 0.0
-        for text, dy, size, colour in ((row.text, shift, 14, palette.ink), (row.detail, -9.0, 11.5, palette.muted)):
-            if text:
-                look = {"ha": "right", "va": "center", "fontsize": size, "color": colour}
-                plot.text(0, i, text, shift=(-10, dy), across="x", **look)
+        plot.row(i, row.text, row.detail, palette)
         if panel.empty and i not in filled:
             plot.text(0, i, panel.empty, shift=(10, 0), across="x", va="center", fontsize=11.5, color=palette.muted)
-    between = [i - 0.5 for i in range(1, len(panel.rows))]
-    # One line with gaps in it: every element by itself costs time and space.
-    xs, ys = _broken([(-panel.left / (_WIDTH - panel.left - _RIGHT), 1.0)] * len(between), between)
-    plot.line(xs, ys, across="x", color=palette.grid, linewidth=0.6, zorder=0.5)
+    plot.between_rows(len(panel.rows), -panel.left / (_WIDTH - panel.left - _RIGHT), palette)
     known = [(i, row.chance) for i, row in enumerate(panel.rows) if row.chance is not None]
     if known:
-        ys, xs = _broken([(i - 0.5, i + 0.5) for i, _ in known], [chance for _, chance in known])
+        xs, ys = broken([(chance, chance) for _, chance in known], [(i - 0.5, i + 0.5) for i, _ in known])
         plot.line(xs, ys, color=palette.ink, linewidth=1.1, dashes=(3, 2.5), zorder=1.5)
     if panel.chance_label and panel.rows and panel.rows[0].chance is not None:
         # Beside the mark rather than on it when the mark is near the left edge, where the label would be cut.
@@ -181,15 +174,6 @@ def _rows(plot: Plot, panel: Panel, palette: Palette) -> None:
         plot.text(chance, 1, panel.chance_label, shift=(0, 6), across="y", **look)
 
 
-def _broken(spans: Sequence[tuple[float, float]], across: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Return a line of several pieces, parted by what is no number: along the spans, and at the place of each."""
-    nan = float("nan")
-    return (
-        [value for low, high in spans for value in (low, high, nan)],
-        [value for place in across for value in (place, place, nan)],
-    )
-
-
 def _marks(plot: Plot, panel: Panel, row_height: float, palette: Palette) -> None:
     step = _MARK_STEP / row_height
     for series in dict.fromkeys(mark.series for mark in panel.marks):
@@ -197,15 +181,13 @@ def _marks(plot: Plot, panel: Panel, row_height: float, palette: Palette) -> Non
         shift = step * (series - (panel.series - 1) / 2)
         same = [mark for mark in panel.marks if mark.series == series]
         if panel.bars:
-            xs, ys = _broken([(0.0, mark.value) for mark in same], [mark.row + shift for mark in same])
+            xs, ys = broken([(0.0, mark.value) for mark in same], [(mark.row + shift,) * 2 for mark in same])
             plot.line(xs, ys, color=colour, linewidth=5, alpha=0.55, solid_capstyle="butt", zorder=2)
         ends = [
             (mark.low, mark.high, mark.row + shift) for mark in same if mark.low is not None and mark.high is not None
         ]
         if ends:
-            xs, ys = _broken(
-                [(low, high) for low, high, _ in ends if low is not None and high is not None], [y for *_, y in ends]
-            )
+            xs, ys = broken([(low, high) for low, high, _ in ends], [(y, y) for *_, y in ends])
             plot.line(xs, ys, color=colour, linewidth=2, solid_capstyle="butt", zorder=2)
         for filled in (True, False):
             alike = [mark for mark in same if mark.filled is filled]
@@ -226,5 +208,5 @@ def _marks(plot: Plot, panel: Panel, row_height: float, palette: Palette) -> Non
             if mark.text:
                 # Behind the interval, which it would otherwise cover.
                 x, y = max(mark.value, mark.high or mark.value), mark.row + shift
-                look = {"va": "center", "ha": "left", "fontsize": 11.5, "color": palette.ink}
+                look: dict[str, Any] = {"va": "center", "ha": "left", "fontsize": 11.5, "color": palette.ink}
                 plot.text(x, y, mark.text, shift=(9, 0), **look)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -124,7 +124,7 @@ class _Builder:
             self._heads(plot, lines, codes, palette)
             for y, x, row in cells:
                 if row is None:
-                    look = {"ha": "center", "va": "center", "fontsize": 13, "color": palette.muted}
+                    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 13, "color": palette.muted}
                     plot.text(x, y, self._text("word.and_missing"), **look)
                 else:
                     self._cell(plot, (x, y), row, palette)
@@ -155,7 +155,7 @@ class _Builder:
                 (name.shown, 22 if name.low else 9, 14, palette.ink),
                 (self._text("word.low") if name.low else "", 6, 11.5, palette.muted),
             ):
-                look = {"ha": "center", "va": "bottom", "fontsize": size, "color": colour}
+                look: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": size, "color": colour}
                 plot.text(x, 1, words, shift=(0, dy), across="y", **look)
         for y, line in enumerate(lines):
             for words, dy, size, colour in (
@@ -183,7 +183,7 @@ class _Builder:
         points = self._panels.points(d.difference, row.scale)
         sign = _SIGNS.get(row.verdict, "") if row.verdict else ""
         weight = "bold" if shown else "normal"
-        look = {"ha": "center", "va": "center", "color": palette.ink}
+        look: dict[str, Any] = {"ha": "center", "va": "center", "color": palette.ink}
         plot.text(x, y - 0.17, f"{sign} {points}", fontsize=13.5, weight=weight, **look)
         if d.low is not None:
             span = self._panels.span(d.low, d.high, row.scale, signed=True)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from evalsuite.analysis.load import Run
+from evalsuite.analysis.rows import FAMILIES
 from evalsuite.records import PromptForm
 from evalsuite.report.figures import marker_clip, marker_path, series_class
 from evalsuite.report.text import Text
@@ -96,6 +97,17 @@ class Names:
     def group(self, group: str, form: PromptForm) -> str:
         """Return what to call a group; the prompt form is named only where the run has several."""
         return group if len(self._run.forms) == 1 else f"{group} ({self.form(form)})"
+
+    def family_of(self, group: str) -> str:
+        """Return what kind of work a group is, for those who do not know tasks by their names; empty where that is its name."""
+        family = self._families.get(group, "")
+        shown = self._text(f"family.{family}") if family in FAMILIES else family
+        return "" if shown.casefold() == group.casefold() else shown
+
+    @cached_property
+    def _families(self) -> dict[str, str]:
+        tasks = self._run.manifest.tasks.values()
+        return {self._run.group_of(task.name): task.family for task in reversed(tasks)}
 
     @cached_property
     def series(self) -> tuple[Series, ...]:

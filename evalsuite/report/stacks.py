@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from evalsuite.report.drawing import SERIES_COLOURS, FigureText, Palette, draw_figure
 from evalsuite.report.figures import marker
+from evalsuite.report.plot import Plot
 from evalsuite.report.svg import mark_id
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["SHADES", "Budget", "BudgetPanel", "Need", "Stack", "StackPanel", "draw_budgets", "draw_stacks"]
@@ -91,14 +92,13 @@ def draw_stacks(panel: StackPanel) -> Markup:
 
     def paint(figure: Figure, palette: Palette) -> None:
         width = (_WIDTH - 2 * _SIDE) / _WIDTH
-        axes = figure.add_axes((_SIDE / _WIDTH, _BOTTOM / height, width, 1 - (_BOTTOM + 8) / height))
-        axes.set_xlim(0, most * 1.04)
-        axes.set_ylim(len(panel.stacks) * _ROW, 0)
-        _axis(axes, panel.axis, panel.tick, palette)
+        box = (_SIDE / _WIDTH, _BOTTOM / height, width, 1 - (_BOTTOM + 8) / height)
+        plot = Plot(figure, box, (0.0, most * 1.04), (len(panel.stacks) * _ROW, 0.0))
+        plot.scale(panel.tick, panel.axis, palette)
         for row, stack in enumerate(panel.stacks):
-            _stack(axes, stack, row * _ROW, palette)
+            _stack(plot, stack, row * _ROW, palette)
         for _, size in panel.budgets:
-            axes.axvline(size, color=palette.ink, linewidth=1.2, dashes=(4, 2), zorder=3)
+            plot.line([size] * 2, [0, 1], across="y", color=palette.ink, linewidth=1.2, dashes=(4, 2), zorder=3)
 
     return draw_figure(
         FigureText(panel.id, panel.title, panel.description),
@@ -116,27 +116,37 @@ def draw_budgets(panel: BudgetPanel) -> Markup:
 
     def paint(figure: Figure, palette: Palette) -> None:
         width = (_WIDTH - _LEFT - _SIDE) / _WIDTH
-        axes = figure.add_axes((_LEFT / _WIDTH, _BOTTOM / height, width, 1 - (_TOP + _BOTTOM) / height))
-        axes.set_xscale("log", base=2)
-        axes.set_xlim(min(values) / 1.3, max(values) * 1.15)
-        axes.set_ylim(len(panel.budgets) - 0.5, -0.5)
-        _axis(axes, "", panel.tick, palette, octaves=True)
-        figure.text(0.5, 6 / height, panel.axis, ha="center", fontsize=12.5, color=palette.muted)
+        box = (_LEFT / _WIDTH, _BOTTOM / height, width, 1 - (_TOP + _BOTTOM) / height)
+        low, high = math.log2(min(values) / 1.3), math.log2(max(values) * 1.15)
+        plot = Plot(figure, box, (low, high), (len(panel.budgets) - 0.5, -0.5))
+        # Each is four times the one before.
+        fours = [float(power) for power in range(math.ceil(low), math.floor(high) + 1) if power % 2 == 0]
+        plot.grid(fours, [], palette)
+        plot.scale(lambda place: panel.tick(2**place), panel.axis, palette, fours)
         for row, budget in enumerate(panel.budgets):
-            axes.text(-0.03, row, budget.title, transform=axes.get_yaxis_transform(), ha="right", va="center",
-                      fontsize=11.5, color=palette.ink)  # fmt: skip
-            ends = [axes.get_xlim()[0], budget.comfortable]
-            axes.plot(ends, [row] * 2, color=palette.muted, linewidth=7, alpha=0.3, solid_capstyle="butt", zorder=1)
-            ends = [budget.comfortable, budget.free]
-            axes.plot(ends, [row] * 2, color=palette.muted, linewidth=7, alpha=0.8, solid_capstyle="butt", zorder=1)
+            look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 11.5, "color": palette.ink}
+            plot.text(-0.03, row, budget.title, across="x", **look)
+            look = {"color": palette.muted, "linewidth": 7, "solid_capstyle": "butt", "zorder": 1}
+            # A device may have less free, comfortably, than the axis shows.
+            tight = max(low, math.log2(budget.comfortable)) if budget.comfortable > 0 else low
+            plot.line([low, tight], [row] * 2, alpha=0.3, **look)
+            plot.line([tight, math.log2(budget.free)], [row] * 2, alpha=0.8, **look)
         for need in panel.needs:
-            colour = palette.series[need.series % SERIES_COLOURS]
-            axes.axvline(need.value, color=colour, linewidth=1.6, zorder=2)
-            axes.plot(
-                [need.value], [1], marker=marker(need.series), markersize=8, markerfacecolor=colour,
-                markeredgecolor=palette.surface, markeredgewidth=1, linestyle="none", clip_on=False, zorder=3,
-                transform=axes.get_xaxis_transform(), gid=mark_id(need.key, need.value),
-            )  # fmt: skip
+            colour, at = palette.series[need.series % SERIES_COLOURS], math.log2(need.value)
+            plot.line([at, at], [0, 1], across="y", color=colour, linewidth=1.6, zorder=2)
+            plot.line(
+                [at],
+                [1],
+                across="y",
+                marker=marker(need.series),
+                markersize=8,
+                markerfacecolor=colour,
+                markeredgecolor=palette.surface,
+                markeredgewidth=1,
+                linestyle="none",
+                zorder=3,
+                gid=mark_id(need.key, need.value),
+            )
 
     return draw_figure(
         FigureText(panel.id, panel.title, panel.description),
@@ -147,37 +157,17 @@ def draw_budgets(panel: BudgetPanel) -> Markup:
     )
 
 
-def _axis(axes: Axes, label: str, tick: Callable[[float], str], palette: Palette, *, octaves: bool = False) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-    axes.set_facecolor("none")
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(palette.grid)
-    axes.xaxis.set_major_locator(LogLocator(base=4) if octaves else MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-    axes.tick_params(axis="x", length=0, pad=6, labelsize=12, labelcolor=palette.muted)
-    axes.set_yticks([])
-    axes.grid(visible=True, axis="x", color=palette.grid, linewidth=0.8)
-    axes.set_axisbelow(True)
-    if label:
-        axes.set_xlabel(label, fontsize=12.5, color=palette.muted, labelpad=5)
-
-
-def _stack(axes: Axes, stack: Stack, top: float, palette: Palette) -> None:
+def _stack(plot: Plot, stack: Stack, top: float, palette: Palette) -> None:
     colour = palette.series[stack.series % SERIES_COLOURS]
-    begun = 0.0
+    begun, low, whole = 0.0, top + 26 - _BAR / 2, sum(size for _, size in stack.parts)
     for place, size in stack.parts:
-        axes.barh(top + 26, size, height=_BAR, left=begun, color=colour, alpha=SHADES[place], linewidth=0, zorder=2)
+        plot.field((begun, low), size, _BAR, facecolor=colour, alpha=SHADES[place], linewidth=0, zorder=2)
         begun += size
-        if begun < sum(s for _, s in stack.parts):
-            axes.plot([begun] * 2, [top + 26 - _BAR / 2, top + 26 + _BAR / 2], color=colour, linewidth=1, zorder=2.5)
-    axes.barh(
-        top + 26, begun, height=_BAR, left=0, fill=False, edgecolor=colour, linewidth=1.2, zorder=2.6,
-    )  # fmt: skip
+        if begun < whole:
+            plot.line([begun] * 2, [low, low + _BAR], color=colour, linewidth=1, zorder=2.5)
+    plot.field((0.0, low), begun, _BAR, fill=False, edgecolor=colour, linewidth=1.2, zorder=2.6)
     # The stroke at the end of the bar carries its value.
-    axes.plot([begun], [top + 26], marker="|", markersize=_BAR, color=colour, zorder=2.7, clip_on=False,
-              gid=mark_id(stack.key, begun))  # fmt: skip
-    axes.text(0, top + 9, stack.title, fontsize=13, color=palette.ink, va="center")
-    axes.text(0, top + 44, stack.detail, fontsize=11.5, color=palette.muted, va="center")
+    look: dict[str, Any] = {"marker": "|", "markersize": _BAR, "color": colour, "zorder": 2.7}
+    plot.line([begun], [top + 26], gid=mark_id(stack.key, begun), **look)
+    plot.text(0, top + 9, stack.title, fontsize=13, color=palette.ink, va="center")
+    plot.text(0, top + 44, stack.detail, fontsize=11.5, color=palette.muted, va="center")

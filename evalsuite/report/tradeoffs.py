@@ -263,12 +263,16 @@ class _Builder:
             ours = row.task in tasks and row.form == rows[0].form and {row.model, row.other} <= models
             if ours and row.verdict is Verdict.AHEAD:
                 pairs.setdefault((row.model, row.other), []).append(self._names.language(row.language).shown)
+        # Models that one beats in the same languages share a sentence.
+        beaten: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for (model, other), languages in pairs.items():
+            beaten.setdefault((model, tuple(languages)), []).append(self._names.model(other))
+        for (model, same), others in beaten.items():
             yield self._text(
                 "tradeoffs.shown",
                 model=self._names.model(model),
-                other=self._names.model(other),
-                languages=self._text.join(languages),
+                other=self._text.join(others),
+                languages=self._text.join(same),
             )
         if not pairs and len(models) > 1:
             yield self._text("tradeoffs.shown_none")

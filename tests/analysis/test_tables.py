@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 from evalsuite.analysis import Run, analyse, comparisons, failures, gaps, load_run, scores, token_tax
 from evalsuite.analysis.gap_table import verdict_of
 from evalsuite.analysis.rows import Scale, Verdict, split_fix
+from evalsuite.analysis.token_table import family_token_tax
 from evalsuite.errors import InputError
 from evalsuite.records import Cell, CellStatus, PromptForm, Record
 from evalsuite.stats import PairedDifference
@@ -196,6 +198,28 @@ def test_token_tax_is_the_ratio_of_the_same_items(run: Run) -> None:
     assert row.chars_per_token == pytest.approx(sum(r.context_chars for r in here.values()) / top)
     english = next(r for r in token_tax(run) if r.language == "en")
     assert (english.ratio.value, english.ratio.reason) == (None, "no reference")
+
+
+def test_the_tasks_of_a_family_are_taken_together(run: Run) -> None:
+    tasks = {name: task.model_copy(update={"family": "choice"}) for name, task in run.manifest.tasks.items()}
+    one = replace(run, manifest=run.manifest.model_copy(update={"tasks": tasks}))
+    row = next(r for r in family_token_tax(one) if (r.model, r.language) == (GEMMA, "es"))
+    here, there = (
+        [_by_id(run, GEMMA, f"{group}_{code}") for group in ("toy_topics", "toy_facts")] for code in ("es", "en")
+    )
+    counted = [
+        (r.context_tokens or 0, there[i][key].context_tokens or 0) for i, d in enumerate(here) for key, r in d.items()
+    ]
+    top, bottom = (sum(side) for side in zip(*counted, strict=True))
+    assert (row.task, row.group, row.items) == ("choice", "choice", 120)
+    assert row.tokens_per_item == pytest.approx(top / 120)
+    assert row.ratio.value == pytest.approx(top / bottom)
+    assert row.ratio.n == 120
+    apart = {(r.group, r.language, r.model): r for r in token_tax(run)}
+    for both in family_token_tax(run):
+        group = {"classification": "toy_topics", "facts": "toy_facts"}[both.group]
+        alone = apart[group, both.language, both.model]
+        assert (both.tokens_per_item, both.ratio.value) == (alone.tokens_per_item, alone.ratio.value)
 
 
 def test_an_engine_without_token_counts_is_missing_not_zero(tmp_path: Path) -> None:
