@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from evalsuite.machine import usable_cores
 
-__all__ = ["LARGE", "can_copy", "made_beside", "one_thread"]
+__all__ = ["LARGE", "LARGE_CELLS", "can_copy", "gains", "made_beside", "one_thread"]
 
-LARGE = 200_000
-"""Items of a run from which on a second process gains more than it costs."""
+LARGE, LARGE_CELLS = 200_000, 400
+"""Items, or cells, of a run from which on a second process gains more than it costs."""
 
 Made = TypeVar("Made")
 
@@ -27,6 +27,11 @@ def can_copy() -> bool:
     """
     forks = "fork" in multiprocessing.get_all_start_methods()
     return forks and usable_cores().count > 1 and threading.active_count() == 1
+
+
+def gains(items: int, cells: int) -> bool:
+    """Tell whether a second process would gain time, and can be had."""
+    return (items >= LARGE or cells >= LARGE_CELLS) and can_copy()
 
 
 @contextmanager

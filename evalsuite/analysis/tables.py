@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from evalsuite.analysis.beside import LARGE, can_copy, made_beside, one_thread
+from evalsuite.analysis.beside import gains, made_beside, one_thread
 from evalsuite.analysis.categories import CategoryRow, category_answers
 from evalsuite.analysis.flags import Flag, find_flags
 from evalsuite.analysis.gap_table import comparisons, gaps
@@ -91,7 +91,7 @@ class Tables:
 @one_thread()
 def analyse(run: Run) -> Tables:
     """Return all tables of a run, of a large one in two processes. The tables are the same in one."""
-    with made_beside(lambda: _heavy(run), copy=len(run.items) >= LARGE and can_copy()) as heavy:
+    with made_beside(lambda: _heavy(run), copy=gains(len(run.items), len(run.results))) as heavy:
         rows = scores(run)
         light = Tables(
             scores=rows,

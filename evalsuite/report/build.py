@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evalsuite import __version__
-from evalsuite.analysis.beside import LARGE, can_copy, made_beside
+from evalsuite.analysis.beside import gains, made_beside
 from evalsuite.analysis.device_tables import DeviceTables, device_tables
 from evalsuite.analysis.language_index import language_indices
 from evalsuite.analysis.load import Run
@@ -173,7 +173,7 @@ def _context(run: Run, tables: Tables, options: ReportOptions, inputs: Inputs) -
             build_items(run, names, text, limit=options.items),
             build_prompts(run, text),
         ),
-        copy=len(run.items) >= LARGE and can_copy(),
+        copy=gains(len(run.items), len(run.results)),
     ) as undrawn:
         labels, variants = build_labels(run, tables, names, text), build_variants(run, tables, names, text)
         lengths = build_lengths(run, tables, names, text)

@@ -79,7 +79,7 @@ def test_all_tables_are_the_same_from_two_processes(tmp_path):
         copies = []
         begin = tables.made_beside
         tables.made_beside = lambda make, *, copy: copies.append(copy) or begin(make, copy=copy)
-        tables.LARGE = 0
+        beside.LARGE = 0
         beside.usable_cores = lambda: type("Cores", (), {"count": 2})
         two = tables.analyse(load_run(path))
         assert copies == [True], copies
