@@ -19,7 +19,7 @@ FIELD = "…"
 _LOOKED_AT = 8
 """Prompts of a cell that are compared, spread over all of them."""
 
-_STOPS = set(".?!。？！")
+_STOPS = set(".,;?!。、？！")
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ class _Writer:
             )
             for (case, model), codes in same.items()
         ]
-        return "; ".join(items[:_BY_USE_CASE]) + (" …" if len(items) > _BY_USE_CASE else "")
+        return self._text.series(items[:_BY_USE_CASE]) + (" …" if len(items) > _BY_USE_CASE else "")
 
     # --- which language to hold back
 

@@ -101,13 +101,13 @@ class DecisionWords:
         asked: dict[str, list[str]] = {}
         for use_case in policy.use_cases:
             asked.setdefault(self._rules(use_case), []).append(use_case.name)
-        return tuple((", ".join(same), told) for told, same in asked.items())
+        return tuple((self._text.join(same), told) for told, same in asked.items())
 
     def _rules(self, use_case: UseCase) -> str:
         parts = [self._rule(name, use_case.rules) for name in use_case.rules.asked]
         if use_case.overrides:
             parts.append(self._text("decision.rule.overrides", languages=", ".join(use_case.overrides)))
-        return "; ".join(parts)
+        return self._text.series(parts)
 
     def _rule(self, name: str, rules: Rules) -> str:
         value = getattr(rules, name)

@@ -103,6 +103,10 @@ class Text:
         """Return "a, b and c"."""
         return str(format_list(list(parts), style="standard", locale=self._locale))
 
+    def series(self, parts: Sequence[str]) -> str:
+        """Return parts that may hold commas, parted by semicolons as the language writes them."""
+        return ("；" if self.language == "ja" else "; ").join(parts)
+
     def integer(self, value: int | None) -> str:
         """Return a count, with a thousands separator."""
         return MISSING if value is None else str(format_decimal(value, format="#,##0", locale=self._locale))
