@@ -15,8 +15,6 @@ __all__ = ["RESAMPLES", "CategoryCount", "Confusion", "Mistaken", "confusion_mat
 
 RESAMPLES = 2000
 """Bootstrap samples."""
-_DIGITS = 6
-"""Single precision moves a sample by some 1e-7: what differs by less than these digits is alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +134,12 @@ def confusion_of(
         matrix=tuple(tuple(int(count) for count in row) for row in matrix),
         macro_f1=drawn_interval(
             _macro_f1(own_hits, items, own_answers)[0],
-            np.round(_macro_f1(drawn_hits, items, drawn_answers), _DIGITS),
+            _macro_f1(drawn_hits, items, drawn_answers),
             n,
             level=1 - ALPHA,
         ),
         balanced_accuracy=drawn_interval(
-            _balanced(own_hits, items)[0], np.round(_balanced(drawn_hits, items), _DIGITS), n, level=1 - ALPHA
+            _balanced(own_hits, items)[0], _balanced(drawn_hits, items), n, level=1 - ALPHA
         ),
     )
 

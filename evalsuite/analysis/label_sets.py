@@ -261,5 +261,4 @@ class _Means:
 
 
 def _estimate(share: _Share, lacking: str = "no items") -> Estimate:
-    # Single precision moves a sample by some 1e-7: what differs by less is alike.
-    return drawn_interval(share.value, np.round(share.drawn, 6), share.n, level=1 - ALPHA, lacking=lacking)
+    return drawn_interval(share.value, share.drawn, share.n, level=1 - ALPHA, lacking=lacking)

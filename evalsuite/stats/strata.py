@@ -11,6 +11,9 @@ from evalsuite.stats.estimate import Estimate
 
 __all__ = ["drawn_interval", "resampled_rows", "stratified_weights"]
 
+_DIGITS = 6
+"""Single precision moves a sample by some 1e-7: what differs by less than these digits is alike."""
+
 
 def stratified_weights(
     strata: Sequence[Hashable] | NDArray[np.intp], rng: np.random.Generator, resamples: int, *, collapse: bool = True
@@ -87,7 +90,7 @@ def drawn_interval(
 
     Args:
         value: The value of the sample itself; none where there is none.
-        drawn: The values of the bootstrap samples; NaN where a sample has none.
+        drawn: The values of the bootstrap samples; NaN where a sample has none. They may be of single precision.
         n: Number of items.
         level: Coverage of the interval.
         lacking: Why there is no value, where there is none.
@@ -95,7 +98,7 @@ def drawn_interval(
     method = "bootstrap within categories"
     if value is None or np.isnan(value):
         return Estimate(None, None, None, n, method, lacking)
-    known = drawn[~np.isnan(drawn)]
+    known = np.round(drawn[~np.isnan(drawn)], _DIGITS)
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if known.size else (np.nan, np.nan)
     if not high - low > 1e-12:
         reason = "all resamples are alike, so that a bootstrap has no width"

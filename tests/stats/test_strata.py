@@ -50,7 +50,7 @@ def test_rows_of_a_table_are_drawn_in_the_same_way() -> None:
 def test_an_interval_is_the_quantiles_of_what_was_drawn() -> None:
     drawn = np.random.default_rng(4).normal(0.5, 0.1, 2000)
     found = drawn_interval(0.5, drawn, 30)
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=1e-6)
     assert (found.value, found.n, found.reason) == (0.5, 30, None)
     with_holes = drawn_interval(0.5, np.concatenate([drawn, [np.nan]]), 30)
     assert (with_holes.low, with_holes.high) == (found.low, found.high)
