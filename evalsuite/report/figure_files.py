@@ -15,7 +15,7 @@ from evalsuite.report.drawing import DRAWING, Drawn, Palette
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["page_palette", "write_figures"]
+__all__ = ["light_colours", "page_palette", "write_figures"]
 
 _FONTS = (
     *("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "Hiragino Sans", "Yu Gothic", "Meiryo"),
@@ -27,15 +27,21 @@ _DOTS_PER_INCH = 220
 _VARIABLE = re.compile(r"--([\w-]+): (#[0-9a-fA-F]{6})")
 
 
+def light_colours(style: str) -> dict[str, str]:
+    """Return the colours of a style sheet's light scheme, by the name of their variable."""
+    colours: dict[str, str] = {}
+    for block in re.findall(r"^:root \{(.*?)\}", style, re.DOTALL | re.MULTILINE):
+        colours |= dict(_VARIABLE.findall(block))
+    return colours
+
+
 def page_palette(style: str) -> Palette:
     """Return the colours of the page in its light scheme.
 
     Args:
         style: The style sheet, with the theme's rules after it, if there are any.
     """
-    colours: dict[str, str] = {}
-    for block in re.findall(r"^:root \{(.*?)\}", style, re.DOTALL | re.MULTILINE):
-        colours |= dict(_VARIABLE.findall(block))
+    colours = light_colours(style)
     many = {
         kind: tuple(colours[name] for name in sorted(colours) if re.fullmatch(rf"{kind}-\d", name))
         for kind in ("series", "language")

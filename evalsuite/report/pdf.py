@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from evalsuite.errors import InputError
+from evalsuite.report.figure_files import light_colours
 
-__all__ = ["BROWSERS", "find_browser", "write_pdf"]
+__all__ = ["BROWSERS", "find_browser", "self_styled", "write_pdf"]
 
 BROWSERS = (
     *(
@@ -31,6 +33,12 @@ BROWSERS = (
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 """Programs that print as Chromium does, looked for in this order."""
+
+_RULE = re.compile(r"^(\.(f[a-z]+)\{[^}]*\})$", re.MULTILINE)
+"""A style that drawings share (`compact.Styles`)."""
+_DRAWING = re.compile(r'(<svg [^>]*class="fig"[^>]*>)(.*?)(?=</svg>)', re.DOTALL)
+_CLASS = re.compile(r'class="(f[a-z]+)"')
+_USED = re.compile(r"var\(--([\w-]+)\)")
 
 _NAMED = "EVALSUITE_BROWSER"
 _LIMIT_S = 180
@@ -113,5 +121,20 @@ def _chromium(browser: str, html: Path, out: Path, folder: Path) -> str:
 def _weasy(html: Path, out: Path) -> str:
     import weasyprint
 
-    weasyprint.HTML(filename=str(html)).write_pdf(str(out))
+    page = self_styled(html.read_text(encoding="utf-8"))
+    weasyprint.HTML(string=page, base_url=str(html)).write_pdf(str(out))
     return ""
+
+
+def self_styled(page: str) -> str:
+    """Return a page whose drawings carry their own styles in light colours: WeasyPrint applies none of the page's to them."""
+    colours = light_colours(page)
+    rules = {name: _USED.sub(lambda found: colours.get(found[1], found[0]), rule) for rule, name in _RULE.findall(page)}
+
+    def carried(drawing: re.Match[str]) -> str:
+        names = dict.fromkeys(_CLASS.findall(drawing[2]))
+        style = "\n".join(rules[name] for name in names if name in rules)
+        body = _USED.sub(lambda found: colours.get(found[1], found[0]), drawing[2])
+        return f"{drawing[1]}<style>{style}</style>{body}"
+
+    return _DRAWING.sub(carried, page)

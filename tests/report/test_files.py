@@ -114,3 +114,15 @@ def test_bad_options_are_told_on_the_command_line(run: Run, arguments: list[str]
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_for_weasyprint_each_drawing_carries_its_styles_in_light_colours(figures: Path) -> None:
+    page = pdf.self_styled((figures / "report.html").read_text(encoding="utf-8"))
+    drawings = re.findall(r'<svg [^>]*class="fig".*?</svg>', page, re.DOTALL)
+    assert drawings
+    for drawing in drawings:
+        (style,) = re.findall(r"<style>(.*?)</style>", drawing, re.DOTALL)
+        assert "var(" not in drawing
+        used = set(re.findall(r'class="(f[a-z]+)"', drawing)) - {"fig"}
+        assert used <= set(re.findall(r"^\.(\w+)\{", style, re.MULTILINE))
+        assert re.search(r"fill: #[0-9a-f]{6}", style)
